@@ -1,0 +1,18 @@
+#pragma once
+// Errors that mean something to the caller beyond "wrong input" (which is std::invalid_argument, a ValueError).
+
+#include <stdexcept>
+
+namespace hpo {
+
+// Every configuration of a finite space has been suggested, told or is pending.
+struct SpaceExhausted : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// No configuration that satisfies the known constraints could be found.
+struct Infeasible : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+}  // namespace hpo

@@ -1,0 +1,23 @@
+#pragma once
+// A row-major matrix somebody else owns. Every array parameter in cpp/ is one of these or a pointer whose shape is
+// written beside it.
+
+#include <cstddef>
+
+namespace hpo {
+
+template <class T>
+struct View {
+    T* data = nullptr;
+    std::size_t rows = 0;
+    std::size_t cols = 0;
+
+    T* row(std::size_t i) const { return data + i * cols; }
+    View slice(std::size_t first, std::size_t count) const { return {row(first), count, cols}; }
+    operator View<const T>() const { return {data, rows, cols}; }
+};
+
+using Matrix = View<double>;
+using ConstMatrix = View<const double>;
+
+}  // namespace hpo

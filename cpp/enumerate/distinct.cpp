@@ -1,0 +1,33 @@
+#include "enumerate/distinct.h"
+
+#include <algorithm>
+
+namespace hpo {
+
+SobolRows::SobolRows(const Box& box, std::uint64_t seed) : box_(box), seed_(seed) {
+    sequences_.reserve(kScramblings);
+    for (std::size_t k = 0; k < kScramblings; ++k)
+        sequences_.emplace_back(box.dims(), k == 0 ? seed : Stream(seed, k, Purpose::scramble).bits(1u << 31));
+}
+
+void SobolRows::row(std::uint64_t number, const Grid& grid, const Feasible& feasible, const RowSet& seen, double* out) const {
+    // One scrambling first: nearly always that is it. The others in one call of the constraint.
+    std::vector<double> buffer(kScramblings * box_.dims());
+    for (std::size_t first = 0, count = 1; first < kScramblings; first += count, count = kScramblings - first) {
+        const Matrix rows{buffer.data(), count, box_.dims()};
+        for (std::size_t k = 0; k < count; ++k) {
+            sequences_[first + k].point(number, rows.row(k));
+            box_.from_unit(rows.row(k));
+        }
+        std::vector<std::uint8_t> ok(count, 1);
+        if (feasible) feasible(rows, ok.data());
+        for (std::size_t k = 0; k < count; ++k) {
+            if (!ok[k] || seen.contains(rows.row(k))) continue;
+            std::copy_n(rows.row(k), box_.dims(), out);
+            return;
+        }
+    }
+    unseen_row(box_, grid, seed_, number, Purpose::sobol, feasible, seen, out);
+}
+
+}  // namespace hpo

@@ -1,0 +1,33 @@
+#pragma once
+// The Sobol sequence with nested uniform (Owen) scrambling, any point at once.
+//
+// Directions: Joe & Kuo 2008 (sobol_directions.h). Scrambling by hashing the reversed bits, so that a bit depends only on
+// the bits above it: Burley, "Practical hash-based Owen scrambling", JCGT 9(4), 2020, with the hash of Vegdahl, "Building a
+// better LK hash" (2021), which mixes better. The seed of each dimension comes from Philox, and the bits below the 32nd are
+// independent, as in an exact Owen scrambling of the first 2^32 points. Dimensions beyond 1,024 are independent uniforms.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace hpo {
+
+class Sobol {
+public:
+    // A different seed is a different scrambling; `scramble` = false gives the plain sequence.
+    Sobol(std::size_t dims, std::uint64_t seed, bool scramble = true);
+
+    std::size_t dims() const { return dims_; }
+
+    // out (d,): point `index` of [0, 1)^d; index < 2^32. O(d popcount(index)).
+    void point(std::uint64_t index, double* out) const;
+
+private:
+    std::size_t dims_;
+    std::uint64_t seed_;
+    bool scramble_;
+    std::vector<std::uint32_t> directions_;   // (min(d, 1024), 32)
+    std::vector<std::uint32_t> scrambles_;    // (d,)
+};
+
+}  // namespace hpo

@@ -1,0 +1,171 @@
+#include "enumerate/uniform.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace hpo {
+
+namespace {
+
+constexpr std::uint64_t kMaxWalk = std::uint64_t{1} << 24;
+constexpr std::size_t kChunk = 1024;
+
+[[noreturn]] void throw_infeasible(std::uint64_t tried) {
+    throw Infeasible("no configuration satisfies the requirements in " + std::to_string(tried) +
+                     " tries: loosen a requirement, narrow the ranges to where it holds, or derive one parameter from the others");
+}
+
+std::vector<std::uint8_t> check(const Feasible& feasible, ConstMatrix rows) {
+    std::vector<std::uint8_t> ok(rows.rows, 1);
+    if (feasible && rows.rows > 0) feasible(rows, ok.data());
+    return ok;
+}
+
+}  // namespace
+
+void uniform_row(const Box& box, std::uint64_t seed, std::uint64_t number, Purpose purpose, std::uint32_t attempt, double* out) {
+    const auto blocks = static_cast<std::uint32_t>((box.dims() + 1) / 2);
+    Stream(seed, number, purpose).uniform(out, box.dims(), attempt * blocks);
+    box.from_unit(out);
+}
+
+void uniform_rows(const Box& box, std::uint64_t seed, std::uint64_t first, const Feasible& feasible, int threads, Matrix out) {
+    const auto draw = [&](std::uint64_t number, std::uint32_t attempt, double* row) {
+        uniform_row(box, seed, number, Purpose::uniform, attempt, row);
+    };
+    parallel_for(out.rows, threads, 4096, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) draw(first + i, 0, out.row(i));
+    });
+    if (!feasible) return;
+    std::vector<std::size_t> left(out.rows);
+    std::iota(left.begin(), left.end(), std::size_t{0});
+    const auto keep_failed = [&](const std::vector<std::uint8_t>& done) {
+        std::size_t kept = 0;
+        for (std::size_t r = 0; r < left.size(); ++r)
+            if (!done[r]) left[kept++] = left[r];
+        left.resize(kept);
+    };
+    keep_failed(check(feasible, out));
+    std::vector<double> buffer;
+    // The constraint is a call into Python: the fewer rows are left, the more draws of each go into one call.
+    for (std::uint32_t attempt = 1; !left.empty();) {
+        if (attempt >= kMaxDraws) throw_infeasible(kMaxDraws);
+        const std::size_t draws = std::min<std::size_t>(std::max<std::size_t>(4 * kChunk / left.size(), 1), attempt * 4);
+        buffer.resize(left.size() * draws * box.dims());
+        const Matrix rows{buffer.data(), left.size() * draws, box.dims()};
+        for (std::size_t r = 0; r < rows.rows; ++r)
+            draw(first + left[r / draws], attempt + static_cast<std::uint32_t>(r % draws), rows.row(r));
+        const auto ok = check(feasible, rows);
+        std::vector<std::uint8_t> done(left.size(), 0);
+        for (std::size_t r = 0; r < rows.rows; ++r) {
+            if (!ok[r] || done[r / draws]) continue;
+            done[r / draws] = 1;
+            std::copy_n(rows.row(r), box.dims(), out.row(left[r / draws]));
+        }
+        keep_failed(done);
+        attempt += static_cast<std::uint32_t>(draws);
+    }
+}
+
+void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint64_t number, Purpose purpose, const Feasible& feasible,
+                const RowSet& seen, double* out) {
+    std::vector<double> buffer(kChunk * box.dims());
+    bool any_feasible = false;
+    const auto take_first = [&](std::size_t count) {
+        const ConstMatrix rows{buffer.data(), count, box.dims()};
+        const auto ok = check(feasible, rows);
+        for (std::size_t i = 0; i < count; ++i) {
+            any_feasible = any_feasible || ok[i];
+            if (!ok[i] || seen.contains(rows.row(i))) continue;
+            std::copy_n(rows.row(i), box.dims(), out);
+            return true;
+        }
+        return false;
+    };
+    // In a finite space draws stop once they have become worse than walking it.
+    const std::uint64_t draws = grid.finite() ? std::min<std::uint64_t>(64 + grid.size() / 16, kMaxDraws) : kMaxDraws;
+    for (std::uint64_t attempt = 0; attempt < draws;) {
+        const std::size_t count = std::min<std::uint64_t>(attempt == 0 ? 1 : std::min<std::uint64_t>(attempt * 4, kChunk), draws - attempt);
+        for (std::size_t i = 0; i < count; ++i)
+            uniform_row(box, seed, number, purpose, static_cast<std::uint32_t>(attempt + i), buffer.data() + i * box.dims());
+        if (take_first(count)) return;
+        attempt += count;
+    }
+    if (!grid.finite() || grid.size() >= Grid::kTooMany) throw_infeasible(draws);
+    const std::uint64_t walk = std::min(grid.size(), kMaxWalk);
+    const std::uint64_t start = Stream(seed, number, Purpose::fallback).bits() % grid.size();
+    for (std::uint64_t step = 0; step < walk; step += kChunk) {
+        const std::size_t count = std::min<std::uint64_t>(kChunk, walk - step);
+        for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % grid.size(), buffer.data() + i * box.dims());
+        if (take_first(count)) return;
+    }
+    if (!any_feasible || walk < grid.size()) throw_infeasible(draws + walk);
+    throw SpaceExhausted("every feasible configuration of the space has been suggested or told");
+}
+
+void complete_row(const Box& box, const double* partial, const double* base, std::uint64_t seed, std::uint64_t number,
+                  const Feasible& feasible, const RowSet& seen, double* out) {
+    const std::size_t d = box.dims();
+    // Levels that a parent may take for its given descendants to exist; empty: any.
+    std::vector<std::vector<std::int64_t>> allowed(d);
+    std::vector<char> needed(d, 0);
+    const auto& order = box.parents_first();
+    for (auto it = order.rbegin(); it != order.rend(); ++it) {
+        const Column& c = box.column(*it);
+        needed[*it] = needed[*it] || !std::isnan(partial[*it]);
+        if (!needed[*it] || c.parent < 0) continue;
+        const auto p = static_cast<std::size_t>(c.parent);
+        std::vector<std::int64_t> both;
+        if (!needed[p] || allowed[p].empty()) both = c.parent_levels;
+        else std::set_intersection(allowed[p].begin(), allowed[p].end(), c.parent_levels.begin(), c.parent_levels.end(), std::back_inserter(both));
+        if (both.empty()) throw Infeasible("the given parameters cannot exist together: their conditions exclude each other");
+        allowed[p] = std::move(both);
+        needed[p] = 1;
+    }
+    std::vector<double> unit(d);
+    const Stream stream(seed, number, Purpose::complete);
+    const auto blocks = static_cast<std::uint32_t>((d + 1) / 2);
+    const auto fill = [&](std::uint32_t attempt, double* row) {
+        stream.uniform(unit.data(), d, attempt * blocks);
+        for (const std::size_t j : order) {
+            const Column& c = box.column(j);
+            const auto allows = [&](double u) {
+                return allowed[j].empty() || std::binary_search(allowed[j].begin(), allowed[j].end(), box.level(j, u));
+            };
+            row[j] = 0.0;
+            if (!box.active(j, row)) row[j] = std::numeric_limits<double>::quiet_NaN();
+            else if (!std::isnan(partial[j])) row[j] = partial[j];
+            else if (attempt == 0 && !std::isnan(base[j]) && allows(base[j])) row[j] = base[j];
+            else if (!allowed[j].empty())
+                row[j] = box.encode(j, static_cast<double>(allowed[j][static_cast<std::size_t>(unit[j] * static_cast<double>(allowed[j].size()))]));
+            else row[j] = box.snap(j, c.kind == Kind::categorical ? unit[j] * static_cast<double>(c.levels) : unit[j]);
+        }
+    };
+    std::vector<double> buffer(kChunk * d);
+    bool found = false;
+    for (std::uint32_t attempt = 0; attempt < kMaxDraws;) {
+        const std::size_t count = attempt == 0 ? 1 : kChunk;
+        for (std::size_t i = 0; i < count; ++i) fill(attempt + static_cast<std::uint32_t>(i), buffer.data() + i * d);
+        const ConstMatrix rows{buffer.data(), count, d};
+        const auto ok = check(feasible, rows);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (!ok[i] || (found && seen.contains(rows.row(i)))) continue;
+            std::copy_n(rows.row(i), d, out);
+            found = true;
+            if (!seen.contains(out)) return;
+        }
+        attempt += static_cast<std::uint32_t>(count);
+        if (found && attempt > kChunk) return;   // every completion at hand has been tried: one of them again, then
+    }
+    throw_infeasible(kMaxDraws);
+}
+
+}  // namespace hpo

@@ -1,0 +1,74 @@
+#pragma once
+// The compiled space. A configuration is a row of d doubles:
+//   real         u in [0, 1]; linear, or linear in the logarithm
+//   ordered      a level k of m, widened by half a level so that every level has equal mass: u = (k + 1/2) / m, or
+//                (log v - log(first - 1/2)) / (log(first + m - 1/2) - log(first - 1/2)) for v = first + k
+//   categorical  the choice's index
+//   inactive     NaN: its parent is inactive or has a level outside the condition
+// Raw rows hold a real's value and the level index of everything else; names and objects live in Python.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/view.h"
+
+namespace hpo {
+
+enum class Kind : std::int8_t { real = 0, ordered = 1, categorical = 2 };
+
+struct Column {
+    Kind kind = Kind::real;
+    bool log = false;
+    double low = 0.0;   // real: bounds of the value
+    double high = 1.0;
+    std::int64_t levels = 0;   // ordered, categorical: how many; at most 2^52
+    double first = 0.0;        // ordered with log: the value of level 0, above 1/2
+    int parent = -1;
+    std::vector<std::int64_t> parent_levels;   // ascending: the parent's levels under which this column is active
+
+    void check() const;
+};
+
+// ok[i] = 1 where rows i satisfies the known constraints. Called with whole batches; empty means no constraint.
+using Feasible = std::function<void(ConstMatrix rows, std::uint8_t* ok)>;
+
+class Box {
+public:
+    explicit Box(std::vector<Column> columns);
+
+    std::size_t dims() const { return columns_.size(); }
+    const Column& column(std::size_t j) const { return columns_[j]; }
+    const std::vector<std::size_t>& parents_first() const { return order_; }
+
+    double encode(std::size_t j, double raw) const;
+    double decode(std::size_t j, double u) const;
+    // Level index of an encoded value of an ordered or categorical column.
+    std::int64_t level(std::size_t j, double u) const;
+    // The part [lower, upper] of the unit interval that belongs to level k of an ordered column.
+    void cell(std::size_t j, std::int64_t k, double* lower, double* upper) const;
+    bool active(std::size_t j, const double* row) const;
+    // The nearest encoded value of column j.
+    double snap(std::size_t j, double u) const;
+
+    void encode(ConstMatrix raw, Matrix out, int threads) const;    // (n, d) -> (n, d)
+    void decode(ConstMatrix rows, Matrix out, int threads) const;   // (n, d) -> (n, d)
+    // To the nearest row that encodes a configuration: clamped, on a level, inactive columns NaN.
+    void snap(double* row) const;
+    // From a point of the unit cube [0, 1)^d, every column active, to a row; uniform points give uniform levels.
+    void from_unit(double* row) const;
+
+private:
+    struct Scale {   // encode: u = (t - offset) / width with t = raw or log(raw)
+        double offset;
+        double width;
+    };
+    void deactivate(double* row) const;
+
+    std::vector<Column> columns_;
+    std::vector<Scale> scales_;
+    std::vector<std::size_t> order_;
+};
+
+}  // namespace hpo

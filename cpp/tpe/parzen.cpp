@@ -1,0 +1,455 @@
+#include "tpe/parzen.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "base/normal.h"
+#include "base/simd.h"
+#include "base/vmath.h"
+
+namespace hpo {
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kHalfLog2Pi = 0.91893853320467274178;
+constexpr double kSqrtHalf = 0.70710678118654752440;
+constexpr std::size_t kTile = 64;      // kernels at a time: a tile of accumulators and columns stays in L1
+constexpr std::size_t kQueries = 24;   // candidates at a time
+constexpr std::size_t kRecent = 25;
+
+// acc (4, kTile) -= ((x_i - mu) inverse)^2 for four candidates at once.
+HPO_CLONES void subtract_squares4(const double* mu, const double* inverse, const double* x, double* acc) {
+    const double x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+    for (std::size_t t = 0; t < kTile; ++t) {
+        const double m = mu[t], s = inverse[t];
+        const double z0 = (x0 - m) * s, z1 = (x1 - m) * s, z2 = (x2 - m) * s, z3 = (x3 - m) * s;
+        acc[t] -= z0 * z0;
+        acc[t + kTile] -= z1 * z1;
+        acc[t + 2 * kTile] -= z2 * z2;
+        acc[t + 3 * kTile] -= z3 * z3;
+    }
+}
+
+// acc (kTile,) += delta where choice == x.
+HPO_CLONES void add_where_equal(const double* choice, double x, double delta, double* acc) {
+    for (std::size_t t = 0; t < kTile; ++t) acc[t] += choice[t] == x ? delta : 0.0;
+}
+
+HPO_CLONES double tile_max(const double* x) {
+    double m[8] = {x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
+    for (std::size_t t = 8; t < kTile; t += 8)
+        for (std::size_t l = 0; l < 8; ++l) m[l] = x[t + l] > m[l] ? x[t + l] : m[l];
+    double best = m[0];
+    for (std::size_t l = 1; l < 8; ++l) best = m[l] > best ? m[l] : best;
+    return best;
+}
+
+std::size_t padded(std::size_t n) { return (n + kTile - 1) / kTile * kTile; }
+
+}  // namespace
+
+void ParzenOptions::check() const {
+    if (!(prior_weight > 0.0 && std::isfinite(prior_weight))) throw std::invalid_argument("prior_weight must be positive and finite");
+    if (!(min_bandwidth > 0.0 && min_bandwidth <= 1.0)) throw std::invalid_argument("min_bandwidth must lie in (0, 1]");
+}
+
+// A cell so narrow against every kernel that its mass is the density at its centre times its width.
+bool Parzen::is_narrow(double lower, double upper) const { return !options_.exact && upper - lower <= 0.5 * min_sigma_; }
+
+// Cells that are wide against the narrowest kernel need their masses: row l of the table is the log mass of a level under
+// each distinct (mu, sigma), shifted so that it can be added where a narrow cell adds -z^2.
+struct Parzen::Table {
+    std::vector<double> levels;         // u of the levels in the table, ascending
+    std::vector<std::size_t> pair_of;   // by slot
+    std::size_t pairs = 0;
+    std::vector<double> log_mass;       // (levels, pairs)
+};
+
+Parzen::Parzen(const Box& box, std::vector<std::size_t> columns, const ParzenOptions& options)
+    : box_(box), columns_(std::move(columns)), options_(options), ids_(1, -1) {
+    options_.check();
+    for (const std::size_t j : columns_) {
+        if (box.column(j).kind == Kind::categorical) categorical_.push_back({j, static_cast<double>(box.column(j).levels), {}, 0.0, 0.0});
+        else numeric_.push_back({j, box.column(j).kind == Kind::ordered, {}, {}, {}, {}, {}, {}, {}, {}});
+    }
+    rebuild({}, {});
+    finish();
+}
+
+std::size_t Parzen::slot_of(std::int64_t id) const {
+    return std::lower_bound(members_.begin(), members_.end(), std::make_pair(id, std::size_t{0}))->second;
+}
+
+void Parzen::resize(std::size_t slots) {
+    ids_.resize(slots + 1, -1);
+    const std::size_t n = padded(slots + 1);
+    for (auto& c : numeric_) {
+        c.mu.resize(n, 0.5);
+        c.sigma.resize(n, 1.0);
+        c.inverse.resize(n, kSqrtHalf);
+        c.below.resize(n, 0.0);
+        c.mass.resize(n, 1.0);
+        c.log_norm.resize(n, 0.0);
+    }
+    for (auto& c : categorical_) c.choice.resize(n, -1.0);
+    base_.resize(n);
+}
+
+void Parzen::unlink(std::size_t slot) {
+    const std::int64_t id = ids_[slot];
+    for (auto& c : numeric_) {
+        const auto at = std::lower_bound(c.sorted.begin(), c.sorted.end(), std::make_pair(c.mu[slot], id));
+        if (at != c.sorted.begin()) c.touched.push_back(slot_of(std::prev(at)->second));
+        if (std::next(at) != c.sorted.end()) c.touched.push_back(slot_of(std::next(at)->second));
+        c.sorted.erase(at);
+    }
+    members_.erase(std::lower_bound(members_.begin(), members_.end(), std::make_pair(id, std::size_t{0})));
+    ids_[slot] = -1;
+}
+
+void Parzen::link(std::size_t slot, std::int64_t id, const double* row) {
+    const auto member = std::make_pair(id, slot);
+    members_.insert(std::lower_bound(members_.begin(), members_.end(), member), member);
+    ids_[slot] = id;
+    for (auto& c : numeric_) {
+        c.mu[slot] = row[c.j];
+        const auto entry = std::make_pair(row[c.j], id);
+        const auto at = c.sorted.insert(std::lower_bound(c.sorted.begin(), c.sorted.end(), entry), entry);
+        c.touched.push_back(slot);
+        if (at != c.sorted.begin()) c.touched.push_back(slot_of(std::prev(at)->second));
+        if (std::next(at) != c.sorted.end()) c.touched.push_back(slot_of(std::next(at)->second));
+    }
+    for (auto& c : categorical_) c.choice[slot] = row[c.j];
+}
+
+void Parzen::rebuild(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows) {
+    ids_.assign(1, -1);
+    resize(ids.size());
+    members_.clear();
+    for (std::size_t s = 0; s < ids.size(); ++s) {
+        ids_[s + 1] = ids[s];
+        members_.emplace_back(ids[s], s + 1);
+    }
+    std::sort(members_.begin(), members_.end());
+    for (auto& c : numeric_) {
+        c.mu[0] = 0.5;
+        c.sorted.clear();
+        for (std::size_t s = 0; s < ids.size(); ++s) {
+            c.mu[s + 1] = rows[s][c.j];
+            c.sorted.emplace_back(rows[s][c.j], ids[s]);
+        }
+        std::sort(c.sorted.begin(), c.sorted.end());
+    }
+    for (auto& c : categorical_) {
+        c.choice[0] = -1.0;
+        for (std::size_t s = 0; s < ids.size(); ++s) c.choice[s + 1] = rows[s][c.j];
+    }
+    min_sigma_ = -1.0;   // every bandwidth is new
+}
+
+void Parzen::update(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows, const std::vector<std::size_t>& changed) {
+    if (changed.size() > 8 + ids.size() / 8) {
+        rebuild(ids, rows);
+    } else {
+        for (const std::size_t s : changed)
+            if (s + 1 < ids_.size() && ids_[s + 1] >= 0) unlink(s + 1);
+        resize(ids.size());
+        for (const std::size_t s : changed)
+            if (s < ids.size()) link(s + 1, ids[s], rows[s]);
+    }
+    finish();
+}
+
+// The farther neighbour, ends of the range not counting as neighbours; alone: the farther end.
+double Parzen::bandwidth(const Numeric& c, double mu, std::int64_t id) const {
+    const auto entry = std::make_pair(mu, id);
+    const auto at = std::lower_bound(c.sorted.begin(), c.sorted.end(), entry);
+    const auto after = at != c.sorted.end() && *at == entry ? std::next(at) : at;
+    const double left = at == c.sorted.begin() ? -1.0 : mu - std::prev(at)->first;
+    const double right = after == c.sorted.end() ? -1.0 : after->first - mu;
+    const double gap = left < 0.0 && right < 0.0 ? std::max(mu, 1.0 - mu) : std::max(left, right);
+    return std::clamp(gap, min_sigma_, 1.0);
+}
+
+void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
+    const std::size_t n = slots.size();
+    std::vector<double> a(n), b(n), mass(n), log_mass(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t s = slots[i];
+        c.sigma[s] = s == 0 ? 1.0 : bandwidth(c, c.mu[s], ids_[s]);
+        c.inverse[s] = kSqrtHalf / c.sigma[s];
+        a[i] = -c.mu[s] / c.sigma[s];
+        b[i] = (1.0 - c.mu[s]) / c.sigma[s];
+    }
+    ndtr(a.data(), a.data(), n);
+    ndtr(b.data(), b.data(), n);
+    for (std::size_t i = 0; i < n; ++i) mass[i] = b[i] - a[i];   // at least 1/3: the mean is inside
+    log(mass.data(), log_mass.data(), n);
+    for (std::size_t i = 0; i < n; ++i) mass[i] = c.sigma[slots[i]];
+    log(mass.data(), mass.data(), n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t s = slots[i];
+        c.below[s] = a[i];
+        c.mass[s] = b[i] - a[i];
+        c.log_norm[s] = -kHalfLog2Pi - mass[i] - log_mass[i];
+    }
+}
+
+// Bandwidths of what changed, then weights and constants of all.
+void Parzen::finish() {
+    const std::size_t slots = ids_.size();
+    const double n_kernels = static_cast<double>(slots);
+    const double min_sigma = 1.0 / std::min(1.0 / options_.min_bandwidth, 1.0 + n_kernels);
+    const bool all = min_sigma != min_sigma_;
+    min_sigma_ = min_sigma;
+    std::vector<std::size_t> every;
+    if (all)
+        for (std::size_t s = 0; s < slots; ++s) every.push_back(s);
+    for (auto& c : numeric_) {
+        auto& touched = c.touched;
+        if (!all) {
+            std::sort(touched.begin(), touched.end());
+            touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+            touched.erase(std::remove_if(touched.begin(), touched.end(), [&](std::size_t s) { return s >= slots; }), touched.end());
+        }
+        set_bandwidths(c, all ? every : touched);
+        touched.clear();
+    }
+    // Weights by age (Bergstra & Cox, "Hyperparameter optimization and boosting for classifying facial expressions", 2013).
+    const std::size_t n = members_.size();
+    std::vector<double> weight(slots, 1.0);
+    if (options_.recency && n >= kRecent) {
+        const std::size_t ramp = n - kRecent;
+        const double first = 1.0 / static_cast<double>(n);
+        for (std::size_t r = 0; r < ramp; ++r) {
+            const double t = ramp > 1 ? static_cast<double>(r) / static_cast<double>(ramp - 1) : 0.0;
+            weight[members_[r].second] = first + (1.0 - first) * t;
+        }
+    }
+    weight[0] = n == 0 ? 1.0 : options_.prior_weight;
+    double total = 0.0;
+    cumulative_.resize(slots);
+    for (std::size_t s = 0; s < slots; ++s) cumulative_[s] = total += weight[s];
+    log_total_ = std::log(total);
+    log(weight.data(), weight.data(), slots);
+    const double smoothing = options_.prior_weight / n_kernels;
+    double miss = 0.0, uniform = 0.0;
+    for (auto& c : categorical_) {
+        const double sum = 1.0 + c.choices * smoothing;
+        c.log_hit = std::log((1.0 + smoothing) / sum);
+        c.log_miss = std::log(smoothing / sum);
+        miss += c.log_miss;
+        uniform -= std::log(c.choices);
+    }
+    for (std::size_t s = 0; s < slots; ++s) base_[s] = weight[s] - log_total_ + (s == 0 ? uniform : miss);
+    for (const auto& c : numeric_)
+        for (std::size_t s = 0; s < slots; ++s) base_[s] += c.log_norm[s];
+    std::fill(base_.begin() + static_cast<std::ptrdiff_t>(slots), base_.end(), -kInf);
+}
+
+Parzen::Table Parzen::make_table(const Numeric& c, const double* x, std::size_t n, double* log_width) const {
+    Table table;
+    if (!c.ordered) return table;
+    std::vector<double> lower, upper, levels(x, x + n);
+    std::sort(levels.begin(), levels.end());
+    levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
+    std::vector<double> narrow(levels.size(), 0.0);
+    for (std::size_t l = 0; l < levels.size(); ++l) {
+        double lo, hi;
+        box_.cell(c.j, box_.level(c.j, levels[l]), &lo, &hi);
+        if (is_narrow(lo, hi)) {
+            narrow[l] = std::log(hi - lo);
+            continue;
+        }
+        table.levels.push_back(levels[l]);
+        lower.push_back(lo);
+        upper.push_back(hi);
+    }
+    const std::size_t kept = table.levels.size();
+    if (kept < levels.size())
+        for (std::size_t i = 0; i < n; ++i)
+            log_width[i] += narrow[static_cast<std::size_t>(std::lower_bound(levels.begin(), levels.end(), x[i]) - levels.begin())];
+    if (kept == 0) return table;
+    // Equal values are neighbours in the sorted column; nearly all of them have the same bandwidth.
+    table.pair_of.assign(base_.size(), 0);
+    std::vector<double> mu{0.5}, sigma{1.0};
+    for (const auto& [value, id] : c.sorted) {
+        const std::size_t s = slot_of(id);
+        std::size_t p = mu.size();
+        while (p > 1 && mu[p - 1] == value && sigma[p - 1] != c.sigma[s]) --p;
+        if (p <= 1 || mu[p - 1] != value) {
+            mu.push_back(value);
+            sigma.push_back(c.sigma[s]);
+            p = mu.size();
+        }
+        table.pair_of[s] = p - 1;
+    }
+    table.pairs = mu.size();
+    std::vector<double> log_sigma(mu.size()), a(mu.size()), b(mu.size());
+    log(sigma.data(), log_sigma.data(), sigma.size());
+    table.log_mass.resize(kept * table.pairs);
+    for (std::size_t l = 0; l < kept; ++l) {
+        double* out = table.log_mass.data() + l * table.pairs;
+        for (std::size_t p = 0; p < table.pairs; ++p) {
+            a[p] = (lower[l] - mu[p]) / sigma[p];
+            b[p] = (upper[l] - mu[p]) / sigma[p];
+        }
+        log_interval_mass(a.data(), b.data(), out, table.pairs);
+        for (std::size_t p = 0; p < table.pairs; ++p) out[p] += log_sigma[p] + kHalfLog2Pi;
+    }
+    return table;
+}
+
+void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, double* out) const {
+    std::vector<Table> tables;
+    std::vector<double> log_width(n, 0.0);
+    for (const auto& c : numeric_) tables.push_back(make_table(c, pool.column(c.j) + first, n, log_width.data()));
+    std::vector<double> acc(kQueries * kTile), expanded;
+    std::vector<std::size_t> row_of(kQueries);
+    for (std::size_t q0 = 0; q0 < n; q0 += kQueries) {
+        const std::size_t nq = std::min(kQueries, n - q0);
+        double top[kQueries], sum[kQueries];
+        std::fill(top, top + kQueries, -kInf);
+        std::fill(sum, sum + kQueries, 0.0);
+        for (std::size_t t0 = 0; t0 < base_.size(); t0 += kTile) {
+            for (std::size_t q = 0; q < kQueries; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
+            for (std::size_t k = 0; k < numeric_.size(); ++k) {
+                const auto& c = numeric_[k];
+                const double* x = pool.column(c.j) + first + q0;
+                double padding[kQueries];
+                for (std::size_t q = 0; q < kQueries; ++q) padding[q] = x[std::min(q, nq - 1)];
+                const Table& table = tables[k];
+                if (table.levels.empty()) {
+                    for (std::size_t q = 0; q < nq; q += 4) subtract_squares4(c.mu.data() + t0, c.inverse.data() + t0, padding + q, acc.data() + q * kTile);
+                    continue;
+                }
+                // Each level in the table is expanded to the tile's kernels once, then added to its candidates.
+                expanded.resize(table.levels.size() * kTile);
+                std::vector<char> done(table.levels.size(), 0);
+                for (std::size_t q = 0; q < nq; ++q) {
+                    double* a = acc.data() + q * kTile;
+                    const auto l = static_cast<std::size_t>(std::lower_bound(table.levels.begin(), table.levels.end(), x[q]) - table.levels.begin());
+                    if (l == table.levels.size() || table.levels[l] != x[q]) {
+                        const double same[4] = {x[q], x[q], x[q], x[q]};
+                        double four[4 * kTile];
+                        std::copy_n(a, kTile, four);
+                        std::fill(four + kTile, four + 4 * kTile, 0.0);
+                        subtract_squares4(c.mu.data() + t0, c.inverse.data() + t0, same, four);
+                        std::copy_n(four, kTile, a);
+                        continue;
+                    }
+                    double* e = expanded.data() + l * kTile;
+                    if (!done[l]) {
+                        for (std::size_t t = 0; t < kTile; ++t) e[t] = table.log_mass[l * table.pairs + table.pair_of[t0 + t]];
+                        done[l] = 1;
+                    }
+                    for (std::size_t t = 0; t < kTile; ++t) a[t] += e[t];
+                }
+            }
+            for (const auto& c : categorical_) {
+                const double* x = pool.column(c.j) + first + q0;
+                for (std::size_t q = 0; q < nq; ++q) add_where_equal(c.choice.data() + t0, x[q], c.log_hit - c.log_miss, acc.data() + q * kTile);
+            }
+            // Running log-sum-exp; a tile that lies 40 below adds less than the last bit.
+            for (std::size_t q = 0; q < nq; ++q) {
+                const double* a = acc.data() + q * kTile;
+                const double m = tile_max(a);
+                if (!(m > top[q] - 40.0)) continue;
+                if (m > top[q]) {
+                    sum[q] *= std::exp(top[q] - m);
+                    top[q] = m;
+                }
+                sum[q] += sum_exp(a, kTile, top[q]);
+            }
+        }
+        for (std::size_t q = 0; q < nq; ++q) out[q0 + q] = sum[q] > 0.0 ? top[q] + std::log(sum[q]) + log_width[q0 + q] : -kInf;
+    }
+}
+
+void Parzen::log_kernel(const double* row, const Pool& pool, std::size_t first, std::size_t n, double* out) const {
+    const std::int64_t newest = std::numeric_limits<std::int64_t>::max();
+    const std::size_t d = numeric_.size();
+    std::vector<double> sigma(d), a(d), b(d), log_mass(d), log_sigma(d);
+    for (std::size_t k = 0; k < d; ++k) {
+        const auto& c = numeric_[k];
+        sigma[k] = bandwidth(c, row[c.j], newest);
+        a[k] = -row[c.j] / sigma[k];
+        b[k] = (1.0 - row[c.j]) / sigma[k];
+    }
+    log_interval_mass(a.data(), b.data(), log_mass.data(), d);
+    log(sigma.data(), log_sigma.data(), d);
+    double constant = -log_total_;
+    for (const auto& c : categorical_) constant += c.log_miss;
+    for (std::size_t k = 0; k < d; ++k) constant -= log_mass[k];
+    std::fill(out, out + n, constant);
+    std::vector<double> lower(n), upper(n);
+    for (std::size_t k = 0; k < d; ++k) {
+        const auto& c = numeric_[k];
+        const double* x = pool.column(c.j) + first;
+        const double mu = row[c.j], inverse = kSqrtHalf / sigma[k];
+        const double shift = -kHalfLog2Pi - log_sigma[k];
+        bool wide = false;
+        for (std::size_t i = 0; c.ordered && i < n; ++i) {
+            box_.cell(c.j, box_.level(c.j, x[i]), &lower[i], &upper[i]);
+            wide = wide || !is_narrow(lower[i], upper[i]);
+        }
+        if (wide) {
+            for (std::size_t i = 0; i < n; ++i) {
+                lower[i] = (lower[i] - mu) / sigma[k];
+                upper[i] = (upper[i] - mu) / sigma[k];
+            }
+            log_interval_mass(lower.data(), upper.data(), lower.data(), n);
+            for (std::size_t i = 0; i < n; ++i) out[i] += lower[i];
+            continue;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            const double z = (x[i] - mu) * inverse;
+            out[i] += shift - z * z + (c.ordered ? std::log(upper[i] - lower[i]) : 0.0);
+        }
+    }
+    for (const auto& c : categorical_) {
+        const double* x = pool.column(c.j) + first;
+        for (std::size_t i = 0; i < n; ++i) out[i] += x[i] == row[c.j] ? c.log_hit - c.log_miss : 0.0;
+    }
+}
+
+void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, std::size_t first, std::size_t n, Pool& pool) const {
+    const std::size_t dims = pool.dims();
+    std::vector<double> uniform(blocks * std::size_t{2});
+    std::vector<double> quantile(n * numeric_.size());
+    std::vector<std::size_t> slots(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(first + i) * blocks);
+        const double u = uniform[dims + salt] * cumulative_.back();
+        const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u) - cumulative_.begin();
+        const std::size_t s = slots[i] = std::min(static_cast<std::size_t>(found), cumulative_.size() - 1);
+        for (std::size_t k = 0; k < numeric_.size(); ++k) {
+            const auto& c = numeric_[k];
+            quantile[k * n + i] = c.below[s] + uniform[c.j] * c.mass[s];
+        }
+        for (const auto& c : categorical_) {
+            const double v = uniform[c.j];
+            double choice;
+            if (s == 0) {
+                choice = std::floor(v * c.choices);
+            } else if (const double hit = std::exp(c.log_hit); v < hit || c.choices == 1.0) {
+                choice = c.choice[s];
+            } else {   // one of the others, evenly
+                choice = std::min(std::floor((v - hit) / (1.0 - hit) * (c.choices - 1.0)), c.choices - 2.0);
+                if (choice >= c.choice[s]) choice += 1.0;
+            }
+            pool.column(c.j)[first + i] = choice;
+        }
+    }
+    ndtri(quantile.data(), quantile.data(), quantile.size());
+    for (std::size_t k = 0; k < numeric_.size(); ++k) {
+        const auto& c = numeric_[k];
+        double* x = pool.column(c.j) + first;
+        for (std::size_t i = 0; i < n; ++i) x[i] = box_.snap(c.j, c.mu[slots[i]] + c.sigma[slots[i]] * quantile[k * n + i]);
+    }
+}
+
+}  // namespace hpo

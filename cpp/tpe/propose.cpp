@@ -1,0 +1,278 @@
+#include "tpe/propose.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+#include "base/parallel.h"
+
+namespace hpo {
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr std::size_t kMaxExtra = 125;   // pending trials for which the pool still grows; beyond, its window moves on
+
+double log_add(double a, double b) {
+    const double top = std::max(a, b);
+    return top == -kInf ? top : top + std::log(std::exp(a - top) + std::exp(b - top));
+}
+
+}  // namespace
+
+void TpeOptions::check() const {
+    if (n_candidates < 1) throw std::invalid_argument("n_candidates must be at least 1");
+    if (!(good_fraction > 0.0 && good_fraction < 1.0)) throw std::invalid_argument("good_fraction must lie in (0, 1)");
+    if (good_max < 1) throw std::invalid_argument("good_max must be at least 1");
+    if (max_kernels < 2) throw std::invalid_argument("max_kernels must be at least 2");
+    parzen.check();
+}
+
+Tpe::Tpe(const Box& box, const Grid& grid, const TpeOptions& options, std::uint64_t seed, int threads)
+    : box_(box), grid_(grid), options_(options), seed_(seed), threads_(threads), startup_(box, seed), pool_(box.dims()) {
+    options_.check();
+    std::vector<std::vector<std::size_t>> members;
+    for (const std::size_t j : box.parents_first()) {
+        const Column& c = box.column(j);
+        const auto same = std::find_if(members.begin(), members.end(), [&](const auto& m) {
+            return options.multivariate && box.column(m[0]).parent == c.parent && box.column(m[0]).parent_levels == c.parent_levels;
+        });
+        if (same == members.end()) members.push_back({j});
+        else same->push_back(j);
+    }
+    for (auto& m : members) {
+        std::sort(m.begin(), m.end());
+        // A reservoir of its own seed a group: otherwise all would drop the same observations.
+        groups_.push_back({m[0], m, Reservoir(options.max_kernels, seed ^ (m[0] * 0x9E3779B97F4A7C15u)), Parzen(box, m, options.parzen),
+                           Parzen(box, m, options.parzen), {}, {}, {}});
+    }
+}
+
+std::size_t Tpe::n_told() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return n_;
+}
+
+bool Tpe::active(const Group& group, std::int64_t id) const { return !std::isnan(row(id)[group.condition_of]); }
+
+void Tpe::tell(ConstMatrix rows, const double* y) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (std::size_t i = 0; i < rows.rows; ++i) tell_one(rows.row(i), y[i]);
+}
+
+void Tpe::tell_one(const double* told, double y) {
+    rows_.insert(rows_.end(), told, told + box_.dims());
+    const auto id = static_cast<std::int64_t>(n_++);
+    const auto for_each_group = [&](std::int64_t of, void (Reservoir::*change)(std::int64_t)) {
+        for (auto& group : groups_)
+            if (active(group, of)) (group.bad_ids.*change)(of);
+    };
+    // The good ones are a prefix of top_. What enters it leaves the bad ones, and the other way round.
+    std::vector<std::int64_t> before;
+    for (std::size_t i = 0; i < n_good_; ++i) before.push_back(top_[i].second);
+    const auto entry = std::make_pair(y, id);
+    std::size_t rank = top_.size();
+    if (y < kInf && (top_.size() < options_.good_max || entry < top_.back())) {
+        const auto at = top_.insert(std::upper_bound(top_.begin(), top_.end(), entry), entry);
+        rank = static_cast<std::size_t>(at - top_.begin());
+        if (top_.size() > options_.good_max) top_.pop_back();
+    }
+    const auto wanted = static_cast<std::size_t>(std::ceil(options_.good_fraction * static_cast<double>(n_)));
+    const std::size_t n_good = std::min({wanted, options_.good_max, top_.size()});
+    if (n_good == n_good_ && rank >= n_good) {
+        for_each_group(id, &Reservoir::insert);
+        return;
+    }
+    n_good_ = n_good;
+    good_changed_ = true;
+    std::vector<std::int64_t> after;
+    for (std::size_t i = 0; i < n_good_; ++i) after.push_back(top_[i].second);
+    const auto holds = [](const std::vector<std::int64_t>& ids, std::int64_t x) { return std::find(ids.begin(), ids.end(), x) != ids.end(); };
+    for (const std::int64_t x : after)
+        if (x != id && !holds(before, x)) for_each_group(x, &Reservoir::erase);
+    for (const std::int64_t x : before)
+        if (!holds(after, x)) for_each_group(x, &Reservoir::insert);
+    if (!holds(after, id)) for_each_group(id, &Reservoir::insert);
+}
+
+// The mixtures of what has been told; in exact mode the pending points are members of the bad ones too.
+void Tpe::synchronise(ConstMatrix pending) {
+    std::vector<std::int64_t> good;
+    for (std::size_t i = 0; i < n_good_; ++i) good.push_back(top_[i].second);
+    std::sort(good.begin(), good.end());
+    for (auto& group : groups_) {
+        const auto load = [&](Parzen& parzen, const std::vector<std::int64_t>& ids, const std::vector<std::size_t>& changed, std::size_t n_pending) {
+            std::vector<std::int64_t> all;
+            std::vector<const double*> rows;
+            for (const std::int64_t id : ids) {
+                all.push_back(id);
+                rows.push_back(row(id));
+            }
+            for (std::size_t p = 0; p < n_pending; ++p) {
+                if (std::isnan(pending.row(p)[group.condition_of])) continue;
+                all.push_back(static_cast<std::int64_t>(n_ + p));
+                rows.push_back(pending.row(p));
+            }
+            parzen.update(all, rows, changed);
+        };
+        const auto everything = [](std::size_t n) {
+            std::vector<std::size_t> slots(n + 16);   // more than an update would take one by one
+            std::iota(slots.begin(), slots.end(), std::size_t{0});
+            return slots;
+        };
+        if (good_changed_) {
+            std::vector<std::int64_t> ids;
+            for (const std::int64_t id : good)
+                if (active(group, id)) ids.push_back(id);
+            load(group.good, ids, everything(ids.size()), 0);
+        }
+        const auto changed = group.bad_ids.take_changes();
+        if (options_.parzen.exact) load(group.bad, group.bad_ids.ids(), everything(group.bad_ids.ids().size() + pending.rows), pending.rows);
+        else if (!changed.empty()) load(group.bad, group.bad_ids.ids(), changed, 0);
+    }
+    good_changed_ = false;
+}
+
+void Tpe::fill_pool(std::uint64_t key, std::size_t size) {
+    const std::size_t first = pool_.size();
+    if (size <= first) return;
+    pool_.resize(size);
+    const Stream stream(seed_, key, Purpose::tpe);
+    const auto blocks = static_cast<std::uint32_t>((box_.dims() + groups_.size() + 1) / 2);
+    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, first, size - first, pool_);
+    score(first, size - first);
+}
+
+void Tpe::score(std::size_t first, std::size_t n) {
+    for (auto& group : groups_) {
+        group.log_good.resize(first + n);
+        group.log_bad.resize(first + n);
+        group.log_pending.resize(first + n, -kInf);
+        const std::size_t work = (group.bad.size() + 1) * (group.columns.size() + 4);
+        parallel_for(n, threads_, 500000 / work + 1, [&](std::size_t begin, std::size_t end) {
+            group.good.log_density(pool_, first + begin, end - begin, group.log_good.data() + first + begin);
+            group.bad.log_density(pool_, first + begin, end - begin, group.log_bad.data() + first + begin);
+        });
+    }
+}
+
+void Tpe::add_pending(const double* pending, std::size_t first, std::size_t n) {
+    if (options_.parzen.exact) return;
+    std::vector<double> kernel(n);
+    for (auto& group : groups_) {
+        if (std::isnan(pending[group.condition_of])) continue;
+        group.bad.log_kernel(pending, pool_, first, n, kernel.data());
+        for (std::size_t i = 0; i < n; ++i) group.log_pending[first + i] = log_add(group.log_pending[first + i], kernel[i]);
+    }
+}
+
+double Tpe::ratio(const Group& group, std::size_t i) const {
+    const double bad = group.log_pending[i] == -kInf ? group.log_bad[i] : log_add(group.log_bad[i], group.log_pending[i]);
+    return group.log_good[i] - bad;
+}
+
+// Candidate i with its inactive groups NaN.
+void Tpe::copy_candidate(std::size_t i, double* out) const {
+    for (const auto& group : groups_) {
+        const bool is_active = box_.active(group.condition_of, out);
+        for (const std::size_t j : group.columns) out[j] = is_active ? pool_.column(j)[i] : std::numeric_limits<double>::quiet_NaN();
+    }
+}
+
+// The best acceptable candidate at or after `window`: first the best of each group put together, then candidates as drawn.
+bool Tpe::choose(std::size_t window, const Feasible& feasible, const RowSet& seen, double* out, double* score) const {
+    const auto acceptable = [&](const double* candidate) {
+        if (seen.contains(candidate)) return false;
+        std::uint8_t ok = 1;
+        if (feasible) feasible({candidate, 1, box_.dims()}, &ok);
+        return ok != 0;
+    };
+    const std::size_t end = pool_.size();
+    *score = 0.0;
+    for (const auto& group : groups_) {
+        const bool is_active = box_.active(group.condition_of, out);
+        std::size_t best = window;
+        for (std::size_t i = window + 1; is_active && i < end; ++i)
+            if (ratio(group, i) > ratio(group, best)) best = i;
+        for (const std::size_t j : group.columns) out[j] = is_active ? pool_.column(j)[best] : std::numeric_limits<double>::quiet_NaN();
+        if (is_active) *score += ratio(group, best);
+    }
+    if (acceptable(out)) return true;
+    const std::size_t d = box_.dims();
+    std::vector<double> rows((end - window) * d), scores(end - window, 0.0);
+    for (std::size_t i = window; i < end; ++i) {
+        double* candidate = rows.data() + (i - window) * d;
+        copy_candidate(i, candidate);
+        for (const auto& group : groups_)
+            if (!std::isnan(candidate[group.condition_of])) scores[i - window] += ratio(group, i);
+    }
+    std::vector<std::uint8_t> ok(end - window, 1);
+    if (feasible) feasible({rows.data(), end - window, d}, ok.data());
+    std::vector<std::size_t> order(end - window);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+    for (const std::size_t i : order) {
+        if (!ok[i] || seen.contains(rows.data() + i * d)) continue;
+        std::copy_n(rows.data() + i * d, d, out);
+        *score = scores[i];
+        return true;
+    }
+    return false;
+}
+
+std::size_t Tpe::suggest(std::uint64_t number, ConstMatrix pending, const Feasible& feasible, RowSet& seen, Matrix out, Suggested* how) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (n_ < options_.n_startup || top_.empty()) {
+        return distinct_rows(out, seen, [&](std::size_t i, double* row) {
+            how[i] = {Path::sobol, 0.0};
+            startup_.row(number + i, grid_, feasible, seen, row);
+        });
+    }
+    synchronise(pending);
+    pool_.resize(0);
+    for (auto& group : groups_) group.log_pending.clear();
+    const std::uint64_t key = number - pending.rows;
+    std::vector<double> waiting(pending.data, pending.data + pending.rows * pending.cols);
+    return distinct_rows(out, seen, [&](std::size_t i, double* row) {
+        const std::size_t p = pending.rows + i;
+        const std::size_t last = options_.n_candidates + options_.candidates_per_pending * p;
+        const std::size_t window = options_.candidates_per_pending * (p > kMaxExtra ? p - kMaxExtra : 0);
+        if (options_.parzen.exact) {
+            synchronise({waiting.data(), p, box_.dims()});
+            pool_.resize(0);
+            fill_pool(key, last);
+        } else {
+            const std::size_t known = pool_.size();
+            fill_pool(key, last);
+            if (i > 0) add_pending(out.row(i - 1), 0, known);
+            for (std::size_t k = 0; k < p; ++k) add_pending(waiting.data() + k * box_.dims(), known, last - known);
+        }
+        if (choose(window, feasible, seen, row, &how[i].score)) {
+            how[i].path = Path::tpe;
+        } else {
+            how[i] = {Path::uniform, 0.0};
+            unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
+        }
+        waiting.insert(waiting.end(), row, row + box_.dims());
+    });
+}
+
+void Tpe::log_ratio(ConstMatrix rows, ConstMatrix pending, double* out) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    synchronise(pending);
+    pool_.resize(rows.rows);
+    for (std::size_t i = 0; i < rows.rows; ++i)
+        for (std::size_t j = 0; j < rows.cols; ++j) pool_.column(j)[i] = std::isnan(rows.row(i)[j]) ? 0.0 : rows.row(i)[j];
+    for (auto& group : groups_) group.log_pending.clear();
+    score(0, rows.rows);
+    for (std::size_t p = 0; p < pending.rows; ++p) add_pending(pending.row(p), 0, rows.rows);
+    for (std::size_t i = 0; i < rows.rows; ++i) {
+        out[i] = 0.0;
+        for (const auto& group : groups_)
+            if (!std::isnan(rows.row(i)[group.condition_of])) out[i] += ratio(group, i);
+    }
+}
+
+}  // namespace hpo

@@ -1,0 +1,35 @@
+"""hpo_fast: what to try next, fast.
+
+>>> import hpo_fast as hf
+>>> space = hf.Space({"lr": hf.Float(1e-5, 1e-1, log=True), "layers": hf.Int(1, 8)})
+>>> opt = hf.Optimizer(space, seed=0)
+>>> trial = opt.ask()
+>>> opt.tell(trial, 0.3)
+"""
+
+from hpo_fast import samplers
+from hpo_fast._core import Infeasible, SpaceExhausted
+from hpo_fast.history import History
+from hpo_fast.minimize import Result, minimize
+from hpo_fast.optimizer import Optimizer, Trial
+from hpo_fast.samplers import TrialInfo
+from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Categorical",
+    "Float",
+    "History",
+    "Infeasible",
+    "Int",
+    "Optimizer",
+    "Ordinal",
+    "Result",
+    "Space",
+    "SpaceExhausted",
+    "Trial",
+    "TrialInfo",
+    "minimize",
+    "samplers",
+]

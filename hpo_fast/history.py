@@ -1,0 +1,74 @@
+"""What was told: a struct of arrays that grows in amortised constant time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpo_fast.space import Space
+
+
+class History:
+    """Told trials in the order of telling.
+
+    ``history["lr"]`` is the column of a parameter (n,), searched or derived; `numbers`, `values`, `failed` and `rows` are
+    read-only views, not copies.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._n = 0
+        self._rows = np.empty((16, len(space)))
+        self._values = np.empty(16)
+        self._numbers = np.empty(16, dtype=np.int64)
+
+    def append(self, numbers: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+        """Add trials: numbers (n,), rows (n, d), values (n,) with NaN for failed ones."""
+        end = self._n + len(rows)
+        if end > len(self._rows):
+            capacity = max(end, 2 * len(self._rows))
+            for name in ("_rows", "_values", "_numbers"):
+                old = getattr(self, name)
+                new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
+                new[: self._n] = old[: self._n]
+                setattr(self, name, new)
+        self._rows[self._n : end] = rows
+        self._values[self._n : end] = values
+        self._numbers[self._n : end] = numbers
+        self._n = end
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Trial numbers (n,)."""
+        return self._view(self._numbers)
+
+    @property
+    def values(self) -> np.ndarray:
+        """Values as told (n,), NaN for failed trials."""
+        return self._view(self._values)
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Which trials failed (n,): told None, NaN or an infinite value."""
+        return np.isnan(self.values)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Encoded configurations (n, d)."""
+        return self._view(self._rows)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        columns = self._space.columns(self.rows)
+        if name not in columns:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(columns)}")
+        return columns[name]
+
+    def _view(self, array: np.ndarray) -> np.ndarray:
+        view = array[: self._n]
+        view.flags.writeable = False
+        return view
+
+    def __repr__(self) -> str:
+        return f"<History: {self._n} trials, {int(self.failed.sum())} failed>"

@@ -1,0 +1,232 @@
+"""The whole loop: ask, evaluate, tell, until trials or time run out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from hpo_fast._core import SpaceExhausted
+from hpo_fast.optimizer import Optimizer, Trial
+from hpo_fast.samplers import Sampler
+from hpo_fast.space import Space, check_int
+from hpo_fast.targets import observed
+
+
+@dataclass(frozen=True)
+class Result:
+    """What :func:`minimize` found.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        With the whole history; it can be asked for more.
+    stopped : str
+        Why it ended: "n_trials", "timeout", "exhausted", "callback" or "interrupted".
+    seconds : float
+        Wall time.
+    seconds_asking : float
+        Of which suggestions took.
+    """
+
+    optimizer: Optimizer
+    stopped: str
+    seconds: float
+    seconds_asking: float
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The best configuration; ValueError if no trial succeeded."""
+        return self.optimizer.best_params
+
+    @property
+    def best_value(self) -> float:
+        """The best value; ValueError if no trial succeeded."""
+        return self.optimizer.best_value
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials told."""
+        return len(self.optimizer.history)
+
+
+def minimize(
+    fn: Callable[[dict[str, Any]], float | None],
+    space: Space,
+    n_trials: int = 100,
+    sampler: str | Sampler = "tpe",
+    seed: int | None = 0,
+    *,
+    direction: str = "minimize",
+    n_jobs: int | Executor = 1,
+    timeout: float | None = None,
+    progress: bool = False,
+    callbacks: Iterable[Callable[[Optimizer, Trial], Any]] = (),
+    catch: type[BaseException] | tuple[type[BaseException], ...] = (),
+) -> Result:
+    """Find the configuration for which `fn` is smallest (or largest).
+
+    Parameters
+    ----------
+    fn : callable
+        Takes a configuration as a dict, returns its value; None, NaN and infinities mean that it failed.
+    space : Space
+        What may be tried.
+    n_trials : int, default 100
+        Trials at most.
+    sampler, seed, direction
+        As for :class:`Optimizer`.
+    n_jobs : int or concurrent.futures.Executor, default 1
+        Trials at a time: so many threads, or as many as the executor has workers (then `fn` must suit it: for processes it
+        must pickle). Asynchronous: as soon as one ends the next is asked. What a trial number is asked depends only on the
+        seed and on the order in which results came.
+    timeout : float, optional
+        Seconds after which no trial is started any more. Trials that run then are awaited.
+    progress : bool, default False
+        Show a progress bar (needs tqdm: ``pip install "hpo-fast[progress]"``).
+    callbacks : iterable of callables
+        Each called as ``callback(optimizer, trial)`` after a trial was told; one that returns True ends the search.
+    catch : exception type or tuple of them
+        Exceptions of `fn` that make the trial a failed one. Others end the search: they propagate with the optimizer in
+        their attribute ``hpo_fast_optimizer``, and running trials stay pending.
+
+    Returns
+    -------
+    Result
+        Also after KeyboardInterrupt: with what there is then.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments.
+    Infeasible
+        If no configuration satisfies the space's requirements.
+    """
+    if not callable(fn):
+        raise TypeError(f"fn={fn!r} must be callable with a dict of parameters")
+    n_trials = check_int("n_trials", n_trials, 1)
+    if timeout is not None and (isinstance(timeout, (bool, str)) or not timeout > 0):
+        raise ValueError(f"timeout={timeout!r} must be a positive number of seconds, or None")
+    caught = catch if isinstance(catch, tuple) else (catch,)
+    for kind in caught:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise TypeError(f"catch={catch!r} must be an exception type or a tuple of them")
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"callbacks: {callback!r} is not callable")
+    optimizer = Optimizer(space, sampler, direction, seed)
+    with contextlib.ExitStack() as stack:
+        executor: Executor | None = None
+        if isinstance(n_jobs, Executor):
+            executor, workers = n_jobs, max(1, int(getattr(n_jobs, "_max_workers", 1)))
+        else:
+            workers = check_int("n_jobs", n_jobs, 1)
+            if workers > 1:
+                executor = ThreadPoolExecutor(workers, thread_name_prefix="hpo_fast")
+                stack.callback(executor.shutdown, wait=True, cancel_futures=True)
+        bar = stack.enter_context(_bar(n_trials)) if progress else None
+        loop = _Loop(fn, optimizer, n_trials, timeout, caught, callbacks, bar)
+        try:
+            stopped = loop.serial() if executor is None else loop.parallel(executor, workers)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except BaseException as error:
+            error.hpo_fast_optimizer = optimizer  # type: ignore[attr-defined]
+            raise
+    return Result(optimizer, stopped, time.perf_counter() - loop.started, loop.asking)
+
+
+class _Loop:
+    """One call of :func:`minimize` under way."""
+
+    def __init__(
+        self,
+        fn: Callable[[dict[str, Any]], Any],
+        optimizer: Optimizer,
+        n_trials: int,
+        timeout: float | None,
+        catch: tuple[type[BaseException], ...],
+        callbacks: list[Callable[[Optimizer, Trial], Any]],
+        bar: Any,
+    ) -> None:
+        self.fn = fn
+        self.optimizer = optimizer
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.catch = catch
+        self.callbacks = callbacks
+        self.bar = bar
+        self.started = time.perf_counter()
+        self.asking = 0.0
+        self.asked = 0
+        self.stop: str | None = None
+
+    def ask(self) -> Trial | None:
+        """The next trial, or None with the reason in `stop`."""
+        if self.stop is None and self.asked >= self.n_trials:
+            self.stop = "n_trials"
+        if self.stop is None and self.timeout is not None and time.perf_counter() - self.started >= self.timeout:
+            self.stop = "timeout"
+        if self.stop is not None:
+            return None
+        start = time.perf_counter()
+        try:
+            trial = self.optimizer.ask()
+        except SpaceExhausted:
+            self.stop = "exhausted"
+            return None
+        finally:
+            self.asking += time.perf_counter() - start
+        self.asked += 1
+        return trial
+
+    def tell(self, trial: Trial, result: Callable[[], Any]) -> None:
+        """Tell what `result` returns, a failure if it raises what is to be caught."""
+        try:
+            value = observed(result())
+        except self.catch:
+            value = None
+        self.optimizer.tell(trial, value)
+        if self.bar is not None:
+            with contextlib.suppress(ValueError):   # until a trial succeeds
+                self.bar.set_postfix_str(f"best {self.optimizer.best_value:.6g}", refresh=False)
+            self.bar.update()
+        for callback in self.callbacks:
+            if callback(self.optimizer, trial) is True and self.stop is None:
+                self.stop = "callback"
+
+    def serial(self) -> str:
+        while (trial := self.ask()) is not None:
+            params = dict(trial.params)
+            self.tell(trial, lambda params=params: self.fn(params))
+        assert self.stop is not None
+        return self.stop
+
+    def parallel(self, executor: Executor, workers: int) -> str:
+        running: dict[Future[Any], Trial] = {}
+        try:
+            while True:
+                while len(running) < workers and (trial := self.ask()) is not None:
+                    running[executor.submit(self.fn, dict(trial.params))] = trial
+                if not running:
+                    assert self.stop is not None
+                    return self.stop
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=lambda f: running[f].number):
+                    trial = running.pop(future)
+                    self.tell(trial, future.result)
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _bar(total: int) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError('progress=True needs tqdm: pip install "hpo-fast[progress]"') from None
+    return tqdm(total=total, unit="trial", dynamic_ncols=True)

@@ -1,0 +1,550 @@
+"""Ask and tell: the optimizer over a space, a history and a sampler. In memory, no I/O, thread-safe."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast import samplers as _samplers
+from hpo_fast.history import History
+from hpo_fast.samplers.base import Sampler, TrialInfo
+from hpo_fast.space import Space, check_int
+from hpo_fast.targets import DIRECTIONS, observed, targets
+
+PENDING, COMPLETE, FAILED, FORGOTTEN = "pending", "complete", "failed", "forgotten"
+_FORMAT = 1
+
+
+class Trial:
+    """A configuration to be tried, or one that was.
+
+    Attributes
+    ----------
+    number : int
+        0, 1, 2, ... in the order of asking and adding.
+    params : dict
+        The configuration: Python values by name, derived parameters included, inactive ones absent.
+    value : float or None
+        What was told; None while pending or if the trial failed.
+    state : str
+        "pending", "complete", "failed" or "forgotten".
+    info : TrialInfo
+        Which model proposed it, from how many observations, its acquisition value, and why.
+    """
+
+    __slots__ = ("_row", "info", "number", "params", "state", "value")
+
+    def __init__(self, number: int, params: dict[str, Any], row: np.ndarray, info: TrialInfo, state: str = PENDING, value: float | None = None) -> None:
+        self.number = number
+        self.params = params
+        self.value = value
+        self.state = state
+        self.info = info
+        self._row = row
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.params[name]
+        except KeyError:
+            raise KeyError(f"trial {self.number} has no parameter {name!r}; it has {', '.join(self.params)}") from None
+
+    def __repr__(self) -> str:
+        value = "" if self.value is None else f", value={self.value!r}"
+        return f"Trial({self.number}, {self.params!r}{value}, {self.state})"
+
+
+class Optimizer:
+    """Suggests what to try next.
+
+    Parameters
+    ----------
+    space : Space
+        What may be tried.
+    sampler : str or Sampler, default "tpe"
+        "random", "sobol", "tpe", or an object such as ``hf.samplers.TPE(n_startup=20)``.
+    direction : {"minimize", "maximize"}
+        Whether small or large values are good.
+    seed : int or None, default 0
+        A suggestion is a pure function of (seed, trial number, history with its pending trials). None draws a seed.
+    threads : int, default 1
+        Threads that a suggestion may use; the same bits for any number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments, or if the defaults of the parameters violate a requirement.
+
+    Notes
+    -----
+    If parameters have defaults, the first trial is the default configuration, parameters without one completed by the
+    sampler. Every method may be called from any thread.
+
+    Examples
+    --------
+    >>> import hpo_fast as hf
+    >>> opt = hf.Optimizer(hf.Space({"x": hf.Float(-1, 1)}), seed=1)
+    >>> for _ in range(30):
+    ...     trial = opt.ask()
+    ...     opt.tell(trial, trial["x"] ** 2)
+    >>> opt.best_value < 0.01
+    True
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        sampler: str | Sampler = "tpe",
+        direction: str = "minimize",
+        seed: int | None = 0,
+        threads: int = 1,
+    ) -> None:
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, got {type(space).__name__}: write Optimizer(hf.Space({{...}}))")
+        if direction not in DIRECTIONS:
+            raise ValueError(f"direction={direction!r} must be one of {', '.join(DIRECTIONS)}")
+        self._space = space
+        self._direction = direction
+        self._sampler = _samplers.make(sampler)
+        self._seed = secrets.randbits(63) if seed is None else check_int("seed", seed, 0)
+        self._threads = check_int("threads", threads, 1)
+        self._engine = self._sampler.start(space, self._seed, self._threads)
+        self._lock = threading.RLock()
+        self._history = History(space)
+        self._seen = _core.RowSet(len(space))
+        self._states: list[str] = []
+        self._pending: dict[int, Trial] = {}
+        self._queue: list[tuple[np.ndarray, str]] = []
+        self._enqueued: set[bytes] = set()
+        self._best: int | None = None
+        self._enqueue_defaults()
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    @overload
+    def ask(self) -> Trial: ...
+    @overload
+    def ask(self, n: int) -> list[Trial]: ...
+    def ask(self, n: int | None = None) -> Trial | list[Trial]:
+        """The next configuration to try, or a batch of distinct ones, each aware of the pending ones.
+
+        Parameters
+        ----------
+        n : int, optional
+            Size of the batch. Without it a single trial is returned.
+
+        Returns
+        -------
+        Trial or list of Trial
+            The list is shorter than `n` when fewer are left. ``ask(n)`` gives what n calls of ``ask()`` would.
+
+        Raises
+        ------
+        SpaceExhausted
+            If every feasible configuration has been suggested or told.
+        Infeasible
+            If no configuration that satisfies the requirements could be found.
+        TypeError, ValueError
+            If `n` is not an integer of at least 1.
+        """
+        wanted = 1 if n is None else check_int("n", n, 1)
+        with self._lock:
+            trials: list[Trial] = []
+            while self._queue and len(trials) < wanted:
+                trials.append(self._ask_queued())
+            if len(trials) < wanted:
+                try:
+                    rows, infos = self._suggest(wanted - len(trials))
+                except _core.SpaceExhausted:
+                    if not trials:
+                        raise
+                else:
+                    trials += self._register(rows, infos)
+        return trials[0] if n is None else trials
+
+    def _suggest(self, n: int) -> tuple[np.ndarray, list[TrialInfo]]:
+        return self._engine.suggest(n, len(self._states), self._pending_rows(), self._seen)
+
+    def _pending_rows(self) -> np.ndarray:
+        if not self._pending:
+            return np.empty((0, len(self._space)))
+        return np.array([trial._row for trial in self._pending.values()])
+
+    def _register(self, rows: np.ndarray, infos: Sequence[TrialInfo]) -> list[Trial]:
+        trials = []
+        for row, params, info in zip(rows, self._space.params(rows), infos, strict=True):
+            trial = Trial(len(self._states), params, row, info)
+            self._states.append(PENDING)
+            self._pending[trial.number] = trial
+            trials.append(trial)
+        return trials
+
+    def _ask_queued(self) -> Trial:
+        partial, reason = self._queue[0]
+        row = self._complete(partial)
+        del self._queue[0]
+        self._seen.insert(row)
+        return self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])[0]
+
+    def _complete(self, partial: np.ndarray) -> np.ndarray:
+        """The row (1, d) of a partial configuration: what is missing comes from the sampler, else is drawn."""
+        space = self._space
+        base = np.full((1, len(space)), np.nan)
+        if np.isnan(partial).any():
+            try:
+                base, _ = self._suggest(1)
+                self._seen.erase(base)
+            except _core.SpaceExhausted:
+                pass
+        return _core.complete_row(space.box, partial, base[0], self._seed, len(self._states), space.constraint, self._seen)
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def tell(self, trial: Trial | int | Sequence[Trial | int], value: Any) -> None:
+        """What came of a trial, or of several.
+
+        Parameters
+        ----------
+        trial : Trial, int, or sequence of them
+            The trials or their numbers, in any order.
+        value : float or None, or a sequence of them
+            The value of each. None, NaN and infinities mean that the trial failed: it is kept, counted, and taken for
+            worse than any other.
+
+        Raises
+        ------
+        ValueError
+            If a trial is unknown, was told or forgotten already, or appears twice; if the lengths differ. Nothing is told
+            then.
+        TypeError
+            If a value is not a number or a trial is neither a Trial nor an int. Nothing is told then.
+        """
+        single = isinstance(trial, (Trial, int, np.integer))
+        if not single and (isinstance(trial, (str, bytes, float)) or not isinstance(trial, Iterable)):
+            raise TypeError(f"trial={trial!r} must be a Trial, a trial's number, or a sequence of them")
+        which = [trial] if single else list(trial)  # type: ignore[arg-type]
+        if single:
+            listed = [value]
+        else:
+            if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+                raise TypeError(f"value={value!r} must be a sequence with one value for each of the {len(which)} trials")
+            listed = list(value)
+            if len(listed) != len(which):
+                raise ValueError(f"got {len(which)} trials but {len(listed)} values: give one value for each")
+        values = [observed(v) for v in listed]
+        with self._lock:
+            numbers = [self._pending_number(t) for t in which]
+            if len(set(numbers)) < len(numbers):
+                raise ValueError(f"trials {sorted(n for n in set(numbers) if numbers.count(n) > 1)} appear twice in one tell")
+            if numbers:
+                self._record([self._pending[n] for n in numbers], values)
+
+    def _record(self, trials: Sequence[Trial], values: Sequence[float]) -> None:
+        rows = np.array([t._row for t in trials])
+        told = np.array(values)
+        self._engine.tell(rows, targets(told, self._direction))
+        start = len(self._history)
+        self._history.append(np.array([t.number for t in trials]), rows, told)
+        for i, (trial, value) in enumerate(zip(trials, values, strict=True)):
+            failed = value != value
+            trial.value = None if failed else value
+            trial.state = self._states[trial.number] = FAILED if failed else COMPLETE
+            self._pending.pop(trial.number, None)
+            if not failed and (self._best is None or self._better(value, float(self._history.values[self._best]))):
+                self._best = start + i
+
+    def _better(self, a: float, b: float) -> bool:
+        return a < b if self._direction == "minimize" else a > b
+
+    def _pending_number(self, trial: Any) -> int:
+        """The number of a pending trial, or a ValueError that says what became of it."""
+        if isinstance(trial, Trial):
+            number = trial.number
+            mine = self._pending.get(number)
+            if mine is not None and (mine is trial or mine.params == trial.params):
+                return number
+            if number < len(self._states) and mine is None:
+                raise ValueError(f"trial {number} is {self._states[number]} already: each trial is told or forgotten once")
+            raise ValueError(f"trial {number} was not asked from this optimizer")
+        if isinstance(trial, (bool, np.bool_)) or not isinstance(trial, (int, np.integer)):
+            raise TypeError(f"trial={trial!r} must be a Trial or a trial's number")
+        number = int(trial)
+        if not 0 <= number < len(self._states):
+            raise ValueError(f"there is no trial {number}: {len(self._states)} trials have been asked or added")
+        if number not in self._pending:
+            raise ValueError(f"trial {number} is {self._states[number]} already: each trial is told or forgotten once")
+        return number
+
+    def forget(self, trial: Trial | int) -> None:
+        """Give up a pending trial: it will never be told, and its configuration may be suggested again.
+
+        Raises
+        ------
+        ValueError
+            If the trial is unknown or not pending.
+        """
+        with self._lock:
+            number = self._pending_number(trial)
+            mine = self._pending.pop(number)
+            mine.state = self._states[number] = FORGOTTEN
+            if isinstance(trial, Trial):
+                trial.state = FORGOTTEN
+            self._seen.erase(mine._row[None])
+
+    def add(self, params: Mapping[str, Any], value: Any) -> Trial:
+        """A result from elsewhere: learned from as if it had been asked and told.
+
+        Parameters
+        ----------
+        params : dict
+            A complete configuration of the space. It may have been tried before, and may violate a requirement.
+        value : float or None
+            As in :meth:`tell`.
+
+        Returns
+        -------
+        Trial
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the configuration or the value is not valid; nothing is added then.
+        """
+        number = observed(value)
+        row = self._space.encode([params])
+        config = self._space.decode(row)[0]
+        with self._lock:
+            trial = Trial(len(self._states), config, row[0], TrialInfo("added", len(self._history), None, "a result from elsewhere"))
+            self._states.append(PENDING)
+            self._record([trial], [number])
+            self._seen.insert(row)
+        return trial
+
+    def enqueue(self, params: Mapping[str, Any]) -> bool:
+        """Have a configuration tried next, after those enqueued before.
+
+        Parameters
+        ----------
+        params : dict
+            A configuration; parameters left out are completed by the sampler when its turn comes.
+
+        Returns
+        -------
+        bool
+            False if there was nothing to do: it has been enqueued before, or this very configuration is pending or told.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is unknown or has no such value, or no completion satisfies the requirements.
+        """
+        partial = self._space.encode_partial(params)
+        with self._lock:
+            return self._enqueue(partial, "enqueued")
+
+    def _enqueue(self, partial: np.ndarray, reason: str) -> bool:
+        space = self._space
+        # Completed without the sampler, to see that it can be: errors belong here and not into a later ask.
+        nothing = np.full(len(space), np.nan)
+        completed = _core.complete_row(space.box, partial[0], nothing, self._seed, 0, None, _core.RowSet(len(space)))
+        complete = bool((np.isnan(completed) == np.isnan(partial)).all())
+        if complete:
+            space.check_feasible(partial)
+        elif space.constraint is not None:
+            _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
+        key = partial.tobytes()
+        if key in self._enqueued or (complete and self._seen.contains(partial)[0]):
+            return False
+        self._enqueued.add(key)
+        self._queue.append((partial[0], reason))
+        return True
+
+    def _enqueue_defaults(self) -> None:
+        defaults = self._space.defaults
+        try:
+            if defaults:
+                self._enqueue(self._space.encode_partial(defaults), "the default configuration")
+        except (ValueError, _core.Infeasible) as error:
+            raise ValueError(f"the defaults {defaults!r} cannot be tried: {error}") from error
+
+    # -- what is known ----------------------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> Space:
+        """What may be tried."""
+        return self._space
+
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler and its options."""
+        return self._sampler
+
+    @property
+    def direction(self) -> str:
+        """"minimize" or "maximize"."""
+        return self._direction
+
+    @property
+    def seed(self) -> int:
+        """The seed, also where it was drawn."""
+        return self._seed
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials asked or added so far; the next trial's number."""
+        return len(self._states)
+
+    @property
+    def n_failed(self) -> int:
+        """Number of failed trials."""
+        return int(self._history.failed.sum())
+
+    @property
+    def pending(self) -> list[Trial]:
+        """Trials asked and neither told nor forgotten, by number."""
+        with self._lock:
+            return list(self._pending.values())
+
+    @property
+    def history(self) -> History:
+        """What was told, as columns."""
+        return self._history
+
+    @property
+    def best_trial(self) -> Trial:
+        """The told trial with the best value; the earliest told of several.
+
+        Raises
+        ------
+        ValueError
+            If no trial has succeeded yet.
+        """
+        with self._lock:
+            if self._best is None:
+                raise ValueError(f"no trial has a value yet: {len(self._history)} told, {self.n_failed} of them failed")
+            i = self._best
+            row = self._history.rows[i].copy()
+            params = self._space.params(row[None])[0]
+            info = TrialInfo("history", i, None, "from the history")
+            return Trial(int(self._history.numbers[i]), params, row, info, COMPLETE, float(self._history.values[i]))
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Configuration of :attr:`best_trial`."""
+        return self.best_trial.params
+
+    @property
+    def best_value(self) -> float:
+        """Value of :attr:`best_trial`."""
+        best = self.best_trial.value
+        assert best is not None
+        return best
+
+    def __repr__(self) -> str:
+        told = len(self._history)
+        return f"<Optimizer: {self._sampler!r}, {len(self._space)} parameters, {told} told, {len(self._pending)} pending, seed {self._seed}>"
+
+    # -- storage ----------------------------------------------------------------------------------------------------
+
+    def to_bytes(self) -> bytes:
+        """Everything but the space's functions and the sampler's code, without pickle.
+
+        Returns
+        -------
+        bytes
+            For :meth:`from_bytes`. A NumPy ``.npz`` archive: about 8 (d + 2) bytes a trial.
+        """
+        with self._lock:
+            pending = list(self._pending.values())
+            meta = {
+                "format": _FORMAT,
+                "space": self._space.fingerprint,
+                "sampler": [self._sampler.name, self._sampler.options()],
+                "direction": self._direction,
+                "seed": self._seed,
+                "threads": self._threads,
+                "infos": [t.info for t in pending],
+                "reasons": [reason for _, reason in self._queue],
+            }
+            d = len(self._space)
+            buffer = io.BytesIO()
+            np.savez(
+                buffer,
+                meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+                states=np.array([_STATES.index(s) for s in self._states], dtype=np.uint8),
+                numbers=self._history.numbers,
+                rows=self._history.rows,
+                values=self._history.values,
+                pending_numbers=np.array([t.number for t in pending], dtype=np.int64),
+                pending_rows=self._pending_rows(),
+                queue=np.array([row for row, _ in self._queue]).reshape(-1, d),
+                enqueued=np.array([np.frombuffer(key) for key in sorted(self._enqueued)]).reshape(-1, d),
+            )
+            return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, space: Space, data: bytes, sampler: str | Sampler | None = None) -> Optimizer:
+        """The optimizer that :meth:`to_bytes` saved; it continues bit for bit.
+
+        Parameters
+        ----------
+        space : Space
+            The same space.
+        data : bytes
+            From :meth:`to_bytes`.
+        sampler : str or Sampler, optional
+            Only to continue with another sampler, or if the saved one is not part of hpo_fast.
+
+        Returns
+        -------
+        Optimizer
+
+        Raises
+        ------
+        ValueError
+            If `data` is damaged, of an unknown format, or of another space.
+        """
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, got {type(space).__name__}")
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"data must be the bytes of to_bytes(), got {type(data).__name__}")
+        try:
+            with np.load(io.BytesIO(bytes(data)), allow_pickle=False) as archive:
+                saved = {name: archive[name] for name in archive.files}
+            meta = json.loads(saved["meta"].tobytes())
+            states = [_STATES[i] for i in saved["states"]]
+        except Exception as error:
+            raise ValueError(f"the data is not what to_bytes() wrote, or is damaged: {error}") from error
+        if meta["format"] != _FORMAT:
+            raise ValueError(f"the data has format {meta['format']}; this version reads format {_FORMAT}")
+        if meta["space"] != space.fingerprint:
+            raise ValueError("the data was saved with another space: parameters, ranges, choices and conditions must be the same, in the same order")
+        name, options = meta["sampler"]
+        opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
+        opt._states = states
+        opt._engine.tell(saved["rows"], targets(saved["values"], opt._direction))
+        opt._history.append(saved["numbers"], saved["rows"], saved["values"])
+        values = saved["values"] if opt._direction == "minimize" else -saved["values"]
+        opt._best = None if np.isnan(values).all() else int(np.nanargmin(values))
+        opt._seen.insert(saved["rows"])
+        opt._seen.insert(saved["pending_rows"])
+        infos = [TrialInfo(*info) for info in meta["infos"]]
+        for number, row, params, info in zip(
+            saved["pending_numbers"].tolist(), saved["pending_rows"], space.params(saved["pending_rows"]), infos, strict=True
+        ):
+            opt._pending[number] = Trial(number, params, row, info)
+        opt._queue = list(zip(saved["queue"], meta["reasons"], strict=True))
+        opt._enqueued = {row.tobytes() for row in saved["enqueued"]}
+        return opt
+
+    def __reduce__(self) -> Any:
+        return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))
+
+
+_STATES = (PENDING, COMPLETE, FAILED, FORGOTTEN)

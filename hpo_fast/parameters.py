@@ -1,0 +1,509 @@
+"""The parameters of a space: Float, Int, Categorical, Ordinal, and the conditions under which they exist.
+
+A parameter knows how its values relate to *raw* numbers, the form that the compiled box encodes: a float is its own raw
+number, everything else is the index of a level. Nothing here knows names; :mod:`hpo_fast.space` adds them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import numpy as np
+
+REAL, ORDERED, CATEGORICAL = 0, 1, 2
+"""Kinds of column, as in ``cpp/space/box.h``."""
+
+MAX_LEVELS = 2**52
+"""The most levels that a double in [0, 1] can tell apart with room for rounding."""
+
+
+class _NoDefault:
+    """The type of :data:`NO_DEFAULT`: ``None`` may be a choice, so it cannot mean "no default"."""
+
+    def __repr__(self) -> str:
+        return "NO_DEFAULT"
+
+    def __reduce__(self) -> str:
+        return "NO_DEFAULT"
+
+
+NO_DEFAULT = _NoDefault()
+
+
+class Parameter:
+    """What the four kinds of parameter share. Not to be created itself."""
+
+    kind: ClassVar[int]
+    default: Any
+    condition: Condition | None
+
+    def when(self, parent: str, values: Any) -> Any:
+        """The same parameter, existing only while another one has certain values.
+
+        Parameters
+        ----------
+        parent : str
+            Name of a Categorical, Ordinal, Int or stepped Float of the same space. It may be conditional itself.
+        values : value or list, set, range of values
+            Where this parameter exists. A tuple counts as one value, since tuples can be choices.
+
+        Returns
+        -------
+        Parameter
+            A copy of the same type.
+
+        Raises
+        ------
+        ValueError
+            If the parameter has a condition already, or `values` is empty.
+        TypeError
+            If `parent` is not a string.
+        """
+        if not isinstance(parent, str):
+            raise TypeError(f"when(parent={parent!r}): the parent is named by a string, e.g. .when('optimizer', 'sgd')")
+        if self.condition is not None:
+            raise ValueError(
+                f"{self!r} already depends on {self.condition.parent!r}: let {parent!r} depend on it, or merge them into one parent"
+            )
+        listed = list(values) if isinstance(values, (list, set, frozenset, range, np.ndarray)) else [values]
+        if not listed:
+            raise ValueError(f"when({parent!r}, {values!r}): no value given, so the parameter could never exist")
+        return replace(self, condition=Condition(parent, tuple(listed)))
+
+    @property
+    def levels(self) -> int:
+        """Number of distinct values; 0 for a continuous parameter."""
+        raise TypeError("use Float, Int, Categorical or Ordinal")
+
+    def raw(self, value: Any) -> float:
+        """The raw number of `value`; ValueError or TypeError (without the parameter's name) if it is not a value."""
+        raise TypeError("use Float, Int, Categorical or Ordinal")
+
+    def values(self, raw: np.ndarray) -> np.ndarray:
+        """The values of an array (n,) of raw numbers without NaN."""
+        raise TypeError("use Float, Int, Categorical or Ordinal")
+
+    def _check_default(self) -> None:
+        if self.default is NO_DEFAULT:
+            return
+        try:
+            self.raw(self.default)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{type(self).__name__}: default={self.default!r} is not one of its values: {error}") from None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A parameter exists while `parent` has one of `values`."""
+
+    parent: str
+    values: tuple[Any, ...]
+
+
+def _number(owner: str, name: str, value: Any) -> float:
+    """A finite real number as a float, or an error that names the argument."""
+    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{owner}: {name}={value!r} must be a number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{owner}: {name}={value!r} must be a number that fits a double") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{owner}: {name}={value!r} must be finite: give the largest value worth trying")
+    return number
+
+
+def _integer(owner: str, name: str, value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: {name}={value!r} must be an integer")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{owner}: {name}={value!r} must be an integer; for real numbers use Float") from None
+
+
+def _decimals(value: float) -> int:
+    """Digits after the point of the shortest decimal that is this double."""
+    return max(0, -int(Decimal(repr(value)).normalize().as_tuple().exponent))
+
+
+@dataclass(frozen=True)
+class Float(Parameter):
+    """A real number in [low, high].
+
+    Parameters
+    ----------
+    low, high : float
+        Bounds, both included.
+    log : bool, default False
+        Search the logarithm. Needs ``low > 0``; not together with `step`.
+    step : float, optional
+        Only ``low, low + step, ..., high``. The values are the decimals a person would write (0.3, never
+        0.30000000000000004) whenever low, high and step are short decimals.
+    default : float, optional
+        A good known value: tried first.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not finite, out of order, or their distance over- or underflows a double; if `log` has a bound
+        that is not positive; if `step` does not divide the range or makes more than 2^52 values.
+    """
+
+    low: float
+    high: float
+    log: bool = field(default=False, kw_only=True)
+    step: float | None = field(default=None, kw_only=True)
+    default: Any = field(default=NO_DEFAULT, kw_only=True)
+    condition: Condition | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        object.__setattr__(self, "log", bool(self.log))
+        if low > high:
+            raise ValueError(f"Float: low={low!r} is above high={high!r}: swap them")
+        if self.log and low <= 0:
+            raise ValueError(f"Float: log=True needs low > 0, got low={low!r}: raise low, or search the value without log")
+        width = high - low
+        if not math.isfinite(width):
+            raise ValueError(f"Float: high - low overflows a double for low={low!r}, high={high!r}: narrow the range or use log=True")
+        if low < high and width < np.finfo(float).tiny:
+            raise ValueError(f"Float: high - low underflows for low={low!r}, high={high!r}: rescale the parameter")
+        if self.step is not None:
+            self._check_step(_number("Float", "step", self.step))
+        if self.default is None:
+            object.__setattr__(self, "default", NO_DEFAULT)
+        elif self.default is not NO_DEFAULT:
+            object.__setattr__(self, "default", _number("Float", "default", self.default))
+        self._check_default()
+
+    def _check_step(self, step: float) -> None:
+        object.__setattr__(self, "step", step)
+        if self.log:
+            raise ValueError(f"Float: log=True and step={step!r} do not go together: leave one out")
+        if step <= 0:
+            raise ValueError(f"Float: step={step!r} must be positive")
+        count = (self.high - self.low) / step
+        if count >= MAX_LEVELS:
+            raise ValueError(f"Float: step={step!r} makes about {count:.3g} values, more than 2^52: use a larger step or none")
+        if abs(count - round(count)) > 1e-9 * max(count, 1.0):
+            fitting = self.low + math.floor(count) * step
+            raise ValueError(f"Float: step={step!r} does not fit [{self.low!r}, {self.high!r}]: the last value would be {fitting:.12g}; set high to it")
+
+    kind: ClassVar[int] = REAL
+
+    @property
+    def levels(self) -> int:
+        return 0 if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    @property
+    def decimal(self) -> tuple[int, int, int] | None:
+        """(first, stride, scale) with value k = (first + k stride) / scale exactly, if the step is a short decimal."""
+        if self.step is None:
+            return None
+        digits = max(_decimals(self.low), _decimals(self.step), _decimals(self.high))
+        scale = 10**digits
+        first, stride, last = (int(Decimal(repr(v)).scaleb(digits)) for v in (self.low, self.step, self.high))
+        exact = digits <= 22 and max(abs(first), abs(last)) <= 2**53 and first + stride * (self.levels - 1) == last
+        return (first, stride, scale) if exact else None
+
+    def raw(self, value: Any) -> float:
+        number = _number("value", "it", value) if not isinstance(value, float) else value
+        if not self.low <= number <= self.high:
+            raise ValueError(f"{value!r} is outside [{self.low!r}, {self.high!r}]")
+        if self.step is None:
+            return number
+        level = round((number - self.low) / self.step)
+        nearest = float(self.values(np.array([float(level)]))[0])
+        if abs(nearest - number) > 1e-9 * max(self.step, abs(number) * 1e-3):
+            raise ValueError(f"{value!r} is not on the grid {self.low!r} + k * {self.step!r}; the nearest value is {nearest!r}")
+        return float(level)
+
+    def values(self, raw: np.ndarray) -> np.ndarray:
+        if self.step is None:
+            return raw
+        if (line := self.decimal) is not None:
+            return (line[0] + raw.astype(np.int64) * line[1]) / float(line[2])
+        last = self.levels - 1
+        return np.where(raw == last, self.high, self.low + (self.high - self.low) * (raw / last))
+
+
+@dataclass(frozen=True)
+class Int(Parameter):
+    """An integer in [low, high].
+
+    Parameters
+    ----------
+    low, high : int
+        Bounds, both included.
+    log : bool, default False
+        Search the logarithm. Needs ``low >= 1``; not together with a step.
+    step : int, default 1
+        Only ``low, low + step, ..., high``.
+    default : int, optional
+        A good known value: tried first.
+
+    Raises
+    ------
+    TypeError
+        If a bound or the step is not an integer.
+    ValueError
+        If the bounds are out of order or beyond 64 bits; if `step` does not divide the range; if there are more values
+        than the encoding can tell apart (2^52, with `log` about 2^45).
+    """
+
+    low: int
+    high: int
+    log: bool = field(default=False, kw_only=True)
+    step: int = field(default=1, kw_only=True)
+    default: Any = field(default=NO_DEFAULT, kw_only=True)
+    condition: Condition | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        low, high, step = (_integer("Int", name, getattr(self, name)) for name in ("low", "high", "step"))
+        for name, value in (("low", low), ("high", high), ("step", step), ("log", bool(self.log))):
+            object.__setattr__(self, name, value)
+        if low > high:
+            raise ValueError(f"Int: low={low} is above high={high}: swap them")
+        if not (-(2**63) <= low and high < 2**63):
+            raise ValueError(f"Int: [{low}, {high}] does not fit 64-bit integers: use a Float, with log=True for many decades")
+        if step < 1:
+            raise ValueError(f"Int: step={step} must be at least 1")
+        if (high - low) % step:
+            raise ValueError(f"Int: step={step} does not fit [{low}, {high}]: the last value would be {high - (high - low) % step}; set high to it")
+        if self.log:
+            if low < 1:
+                raise ValueError(f"Int: log=True needs low >= 1, got low={low}: raise low, or search the value without log")
+            if step != 1:
+                raise ValueError(f"Int: log=True and step={step} do not go together: leave one out")
+        # On a log scale neighbours at the top are 1 / high apart in the logarithm, of which the width is spread over [0, 1].
+        too_fine = self.log and high * math.log((high + 0.5) / (low - 0.5)) > 2**50
+        if self.levels > MAX_LEVELS or too_fine:
+            limit = "about 2^45 on a log scale" if self.log else "2^52"
+            raise ValueError(f"Int: [{low}, {high}] has {self.levels} values, more than the encoding can tell apart ({limit}): use a larger step or a Float")
+        if self.default is None:
+            object.__setattr__(self, "default", NO_DEFAULT)
+        elif self.default is not NO_DEFAULT:
+            object.__setattr__(self, "default", _integer("Int", "default", self.default))
+        self._check_default()
+
+    kind: ClassVar[int] = ORDERED
+
+    @property
+    def levels(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
+    def raw(self, value: Any) -> float:
+        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+            value = int(value)   # what a JSON file or a data frame makes of an int
+        number = value if type(value) is int else _integer("value", "it", value)
+        if not self.low <= number <= self.high:
+            raise ValueError(f"{value!r} is outside [{self.low}, {self.high}]")
+        level, rest = divmod(number - self.low, self.step)
+        if rest:
+            raise ValueError(f"{value!r} is not on the grid {self.low} + k * {self.step}; the nearest below is {number - rest}")
+        return float(level)
+
+    def values(self, raw: np.ndarray) -> np.ndarray:
+        return self.low + raw.astype(np.int64) * self.step
+
+
+def _identity(value: Any) -> Hashable:
+    """A key under which 1, 1.0 and True differ, inside tuples too, and NaN equals itself."""
+    if isinstance(value, tuple):
+        return (type(value), tuple(_identity(v) for v in value))
+    if isinstance(value, frozenset):
+        return (type(value), frozenset(_identity(v) for v in value))
+    if isinstance(value, float) and math.isnan(value):
+        return (type(value), "nan")
+    return (type(value), value)
+
+
+@dataclass(frozen=True)
+class _Choices(Parameter):
+    """What Categorical and Ordinal share: a list of choices, any hashable values."""
+
+    choices: tuple[Any, ...]
+    default: Any = field(default=NO_DEFAULT, kw_only=True)
+    condition: Condition | None = field(default=None, kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        if isinstance(self.choices, (str, bytes)) or not isinstance(self.choices, Iterable):
+            raise TypeError(f"{owner}: choices={self.choices!r} must be a list of choices, e.g. {owner}(['a', 'b'])")
+        choices = tuple(self.choices)
+        object.__setattr__(self, "choices", choices)
+        if not choices:
+            raise ValueError(f"{owner}: choices is empty: give at least one choice")
+        index: dict[Hashable, int] = {}
+        for k, choice in enumerate(choices):
+            try:
+                first = index.setdefault(_identity(choice), k)
+            except TypeError:
+                raise TypeError(f"{owner}: choice {choice!r} is not hashable: use a tuple, or a string that names it") from None
+            if first != k:
+                raise ValueError(f"{owner}: choice {choice!r} appears twice (positions {first} and {k}): leave one out")
+        object.__setattr__(self, "_index", index)
+        self._check_default()
+
+    @property
+    def levels(self) -> int:
+        return len(self.choices)
+
+    def raw(self, value: Any) -> float:
+        index: dict[Hashable, int] = self._index  # type: ignore[attr-defined]
+        try:
+            found = index.get(_identity(value))
+        except TypeError:
+            raise TypeError(f"{value!r} is not hashable, so it is none of the choices {list(self.choices)!r}") from None
+        if found is not None:
+            return float(found)
+        # A numpy scalar or a value that went through JSON: accept what equals exactly one choice.
+        equal = [k for k, choice in enumerate(self.choices) if _equal(choice, value)]
+        if len(equal) == 1:
+            return float(equal[0])
+        problem = "is none of" if not equal else "equals several of"
+        raise ValueError(f"{value!r} {problem} the choices {list(self.choices)!r}")
+
+    def values(self, raw: np.ndarray) -> np.ndarray:
+        return self._values[raw.astype(np.intp)]
+
+    @property
+    def _values(self) -> np.ndarray:
+        # Numbers stay numbers, so that functions can compute with them; anything else is an array of objects.
+        if all(type(c) in (int, float) for c in self.choices) and len({type(c) for c in self.choices}) == 1:
+            array = np.array(self.choices)
+            if array.dtype != object:
+                return array
+        array = np.empty(len(self.choices), dtype=object)
+        array[:] = self.choices
+        return array
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_index"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "_index", {_identity(c): k for k, c in enumerate(self.choices)})
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except (TypeError, ValueError):
+        return False
+
+
+@dataclass(frozen=True)
+class Categorical(_Choices):
+    """One of several choices without an order.
+
+    Parameters
+    ----------
+    choices : sequence of hashable
+        At least one; ``1``, ``1.0`` and ``True`` are three different choices.
+    default : optional
+        A good known choice: tried first.
+
+    Raises
+    ------
+    ValueError
+        If `choices` is empty or holds a choice twice, or `default` is none of them.
+    TypeError
+        If `choices` is not a sequence or a choice is not hashable.
+    """
+
+    kind: ClassVar[int] = CATEGORICAL
+
+
+@dataclass(frozen=True)
+class Ordinal(_Choices):
+    """One of several choices in a meaningful order, e.g. ``Ordinal([8, 16, 32, 64])`` or ``Ordinal(["low", "mid", "high"])``.
+
+    Neighbours are taken to be alike, all at the same distance. Arguments and errors as for :class:`Categorical`.
+    """
+
+    kind: ClassVar[int] = ORDERED
+
+
+def _json_value(value: Any) -> Any:
+    """A choice as JSON that :func:`_from_json_value` turns back into the same value and type."""
+    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, tuple):
+        return {"tuple": [_json_value(v) for v in value]}
+    raise ValueError(f"{value!r} of type {type(value).__name__} has no JSON form: use None, bool, int, float, str or tuples of them")
+
+
+def _from_json_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        if "tuple" in value:
+            return tuple(_from_json_value(v) for v in value["tuple"])
+        return float(value["float"])
+    return value
+
+
+_TYPES: dict[str, type[Float] | type[Int] | type[Categorical] | type[Ordinal]] = {
+    "float": Float,
+    "int": Int,
+    "categorical": Categorical,
+    "ordinal": Ordinal,
+}
+
+
+def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
+    """A JSON-safe description of a parameter; ValueError for a choice without a JSON form."""
+    data: dict[str, Any] = {"type": type(parameter).__name__.lower()}
+    if isinstance(parameter, (Float, Int)):
+        data |= {"low": parameter.low, "high": parameter.high, "log": parameter.log, "step": parameter.step}
+    elif isinstance(parameter, _Choices):
+        data["choices"] = [_json_value(c) for c in parameter.choices]
+    if parameter.default is not NO_DEFAULT:
+        data["default"] = _json_value(parameter.default)
+    if parameter.condition is not None:
+        data["when"] = {"parent": parameter.condition.parent, "values": [_json_value(v) for v in parameter.condition.values]}
+    return data
+
+
+def parameter_from_dict(data: dict[str, Any]) -> Parameter:
+    """The parameter of :func:`parameter_to_dict`; ValueError for anything else."""
+    rest = dict(data)
+    try:
+        kind = _TYPES[rest.pop("type")]
+        when = rest.pop("when", None)
+        if "default" in rest:
+            rest["default"] = _from_json_value(rest["default"])
+        if "choices" in rest:
+            rest["choices"] = [_from_json_value(c) for c in rest["choices"]]
+        parameter: Parameter = kind(**rest)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{data!r} does not describe a parameter: {error}") from error
+    if when is None:
+        return parameter
+    return parameter.when(when["parent"], [_from_json_value(v) for v in when["values"]])
+
+
+def value_reader(parameter: Parameter) -> Any:
+    """How ``_core.Codec`` turns a raw number of this parameter into its Python value."""
+    if isinstance(parameter, Int):
+        return (parameter.low, parameter.step)
+    if isinstance(parameter, Float):
+        return None if parameter.step is None else parameter.decimal or (parameter.low, parameter.high)
+    assert isinstance(parameter, _Choices)
+    return list(parameter.choices)
+
+
+def condition_levels(parent: Parameter, values: Sequence[Any]) -> list[int]:
+    """The parent's levels, ascending, at which a condition holds; ValueError for a value it cannot take."""
+    if parent.levels == 0:
+        raise ValueError("it is continuous: a condition needs a Categorical, Ordinal, Int or stepped Float")
+    return sorted({int(parent.raw(value)) for value in values})

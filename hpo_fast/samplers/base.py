@@ -1,0 +1,76 @@
+"""What a sampler is: options that make an engine, and an engine that turns history into suggestions.
+
+An engine deals in encoded rows and targets that are to be minimised, and is a pure function of what it was told, in that
+order. So history can be replayed into it: that is how an optimizer is restored.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast.space import Space
+
+
+class TrialInfo(NamedTuple):
+    """How a suggestion came about.
+
+    Attributes
+    ----------
+    model : str
+        What proposed it: "tpe", "sobol", "uniform", "enqueued", "added", ...
+    n_observations : int
+        From how many told trials.
+    acquisition : float or None
+        The score that the model gave it, larger is better: log l(x) - log g(x) for TPE.
+    reason : str
+        Why this model, or why not the sampler's own: "start-up: 3 of 10 trials told", ...
+    """
+
+    model: str
+    n_observations: int
+    acquisition: float | None
+    reason: str
+
+
+class Engine(Protocol):
+    """A sampler at work on one space."""
+
+    def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        """Learn new observations: rows (n, d) and targets (n,) to be minimised, +inf for failed."""
+
+    def suggest(
+        self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet
+    ) -> tuple[np.ndarray, list[TrialInfo]]:
+        """Rows for trials `number`, ..., `number` + n - 1 and how each came about.
+
+        Parameters
+        ----------
+        n : int
+            How many; fewer come back when fewer are left.
+        number : int
+            Number of the first trial.
+        pending : array (p, d)
+            Rows asked and not told, in the order of their numbers.
+        seen : RowSet
+            Rows that must not be suggested: the returned ones are added to it.
+
+        Raises
+        ------
+        SpaceExhausted, Infeasible
+            If there is none; `seen` is as before.
+        """
+
+
+class Sampler(Protocol):
+    """A sampler and its options."""
+
+    name: str
+
+    def start(self, space: Space, seed: int, threads: int) -> Engine:
+        """An engine without observations. Options that do not fit the space raise ValueError here."""
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that make this sampler again, JSON-safe."""

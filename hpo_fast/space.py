@@ -1,0 +1,661 @@
+"""Search spaces: named parameters, conditions, derived parameters and known constraints.
+
+A space compiles itself once into ``_core.Box`` and then only deals in arrays: a configuration is a row of d doubles, one
+column a parameter in the order of their declaration. Numbers lie in [0, 1] (in the logarithm with ``log=True``), a
+categorical is the index of its choice, an inactive parameter is NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast.functions import Config, Function
+from hpo_fast.parameters import (
+    CATEGORICAL,
+    NO_DEFAULT,
+    REAL,
+    Categorical,
+    Float,
+    Int,
+    Ordinal,
+    Parameter,
+    condition_levels,
+    parameter_from_dict,
+    parameter_to_dict,
+    value_reader,
+)
+
+__all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
+
+
+class Space:
+    """A search space: what may be tried.
+
+    Parameters
+    ----------
+    parameters : mapping of str to Float, Int, Categorical or Ordinal
+        The parameters by name, each possibly with a condition (``.when``). Children may be listed before their parents.
+
+    Raises
+    ------
+    TypeError
+        If `parameters` is not a mapping of strings to parameters.
+    ValueError
+        If it is empty, or a condition names an unknown parent, a value that the parent cannot take, or itself in a circle.
+
+    Examples
+    --------
+    >>> import hpo_fast as hf
+    >>> space = hf.Space({
+    ...     "lr": hf.Float(1e-5, 1e-1, log=True),
+    ...     "optimizer": hf.Categorical(["adamw", "sgd"]),
+    ...     "momentum": hf.Float(0.5, 0.99).when("optimizer", "sgd"),
+    ... })
+    >>> space.decode(space.sample(1, seed=0))[0].keys() >= {"lr", "optimizer"}
+    True
+    """
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        if not isinstance(parameters, Mapping):
+            raise TypeError(f"Space takes a dict of parameters by name, got {type(parameters).__name__}")
+        if not parameters:
+            raise ValueError("Space is empty: give at least one parameter")
+        for name, parameter in parameters.items():
+            if not isinstance(name, str) or not name:
+                raise TypeError(f"parameter name {name!r} must be a non-empty string")
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"parameter {name!r}: {parameter!r} must be a Float, Int, Categorical or Ordinal")
+        self._parameters = dict(parameters)
+        self._derived: dict[str, Function] = {}
+        self._requirements: tuple[Function, ...] = ()
+        self._compile()
+
+    def _compile(self) -> None:
+        names = list(self._parameters)
+        columns = []
+        for name, p in self._parameters.items():
+            condition: dict[str, Any] = {}
+            if p.condition is not None:
+                parent = p.condition.parent
+                if parent not in self._parameters:
+                    raise ValueError(f"parameter {name!r}: its parent {parent!r} is not in the space; there are {', '.join(names)}")
+                try:
+                    condition["parent_levels"] = condition_levels(self._parameters[parent], p.condition.values)
+                except (TypeError, ValueError) as error:
+                    raise ValueError(
+                        f"parameter {name!r}: the condition {parent} in {list(p.condition.values)!r} cannot hold: {parent!r}: {error}"
+                    ) from None
+                condition["parent"] = names.index(parent)
+            if p.kind == REAL and p.levels == 0:
+                assert isinstance(p, Float)
+                columns.append(_core.Column(kind=REAL, log=p.log, low=p.low, high=p.high, **condition))
+            else:
+                log = isinstance(p, Int) and p.log
+                kind = CATEGORICAL if p.kind == CATEGORICAL else 1
+                first = float(p.low) if isinstance(p, Int) and log else 0.0
+                columns.append(_core.Column(kind=kind, log=log, levels=p.levels, first=first, **condition))
+        self._check_no_cycle()
+        self._box = _core.Box(columns)
+        self._grid = _core.Grid(self._box)
+        self._codec = _core.Codec(self._box, names, [value_reader(p) for p in self._parameters.values()])
+
+    def _check_no_cycle(self) -> None:
+        for name in self._parameters:
+            path = [name]
+            while (condition := self._parameters[path[-1]].condition) is not None:
+                if condition.parent in path:
+                    circle = " -> ".join([*path, condition.parent])
+                    raise ValueError(f"parameter {name!r}: its conditions form a circle ({circle}): one of them must be unconditional")
+                path.append(condition.parent)
+
+    # -- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The searched parameters by name, in column order (read-only)."""
+        return MappingProxyType(self._parameters)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the searched parameters, in column order."""
+        return list(self._parameters)
+
+    @property
+    def derived(self) -> list[str]:
+        """Names of the derived parameters, in the order in which they are computed."""
+        return list(self._derived)
+
+    @property
+    def box(self) -> _core.Box:
+        """The compiled space."""
+        return self._box
+
+    @property
+    def grid(self) -> _core.Grid:
+        """The finite space as a sequence of rows, before constraints."""
+        return self._grid
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults that can be tried together: a child's counts only where its parents' defaults let it exist."""
+
+        def counts(name: str) -> bool:
+            p = self._parameters[name]
+            if p.default is NO_DEFAULT or p.condition is None:
+                return p.default is not NO_DEFAULT
+            parent = self._parameters[p.condition.parent]
+            return counts(p.condition.parent) and parent.raw(parent.default) in condition_levels(parent, p.condition.values)
+
+        return {name: p.default for name, p in self._parameters.items() if counts(name)}
+
+    @property
+    def size(self) -> int | float:
+        """Number of configurations before constraints: an int, or inf if a Float without step makes it infinite."""
+        return self._count()
+
+    def _count(self) -> int | float:
+        children: dict[str, list[str]] = {name: [] for name in self._parameters}
+        for name, p in self._parameters.items():
+            if p.condition is not None:
+                children[p.condition.parent].append(name)
+
+        def count(name: str) -> int | float:
+            p = self._parameters[name]
+            if p.levels == 0:
+                assert isinstance(p, Float)
+                return 1 if p.low == p.high else math.inf
+            # Levels under which some child exists, each with its own product; all others count one.
+            special: dict[int, int | float] = {}
+            for child in children[name]:
+                condition = self._parameters[child].condition
+                assert condition is not None
+                below = count(child)
+                for level in condition_levels(p, condition.values):
+                    special[level] = special.get(level, 1) * below
+            return p.levels - len(special) + sum(special.values())
+
+        return math.prod(count(name) for name, p in self._parameters.items() if p.condition is None)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parameters
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._parameters[name]
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, p in self._parameters.items():
+            when = ""
+            if p.condition is not None:
+                values = p.condition.values
+                when = f".when({p.condition.parent!r}, {values[0]!r})" if len(values) == 1 else f".when({p.condition.parent!r}, {list(values)!r})"
+            lines.append(f"    {name!r}: {_short(p)}{when},")
+        tail = "".join(f"\n  .derive({name!r}, ...)" for name in self._derived) + "\n  .require(...)" * len(self._requirements)
+        return "Space({\n" + "\n".join(lines) + "\n})" + tail
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Space):
+            return NotImplemented
+        return self._functions() == other._functions() and list(map(repr, self._parameters.items())) == list(map(repr, other._parameters.items()))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._parameters))
+
+    def _functions(self) -> tuple[Any, ...]:
+        return tuple((name, f.fn) for name, f in self._derived.items()) + tuple(f.fn for f in self._requirements)
+
+    # -- functions of a configuration -------------------------------------------------------------------------------
+
+    def derive(self, name: str, fn: Callable[[Any], Any]) -> Space:
+        """A space whose configurations also hold ``name = fn(p)``: computed, not searched.
+
+        Parameters
+        ----------
+        name : str
+            Name of the new parameter.
+        fn : callable
+            Function of one configuration ``p``, e.g. ``lambda p: 2 * p.rank``. It sees every searched parameter and what
+            was derived before. See :mod:`hpo_fast.functions` for what an inactive parameter looks like.
+
+        Returns
+        -------
+        Space
+            A new space; this one is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If the name is taken.
+        TypeError
+            If `name` is not a string or `fn` is not callable.
+        """
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"derived parameter name {name!r} must be a non-empty string")
+        if name in self._parameters or name in self._derived:
+            raise ValueError(f"derived parameter {name!r}: the name is taken: choose another")
+        other = self._copy()
+        other._derived[name] = Function(fn, f"derived parameter {name!r}")
+        return other
+
+    def require(self, fn: Callable[[Any], Any]) -> Space:
+        """A space of those configurations only for which ``fn(p)`` is true: a constraint known beforehand.
+
+        No suggestion ever violates it. For constraints that are only known after a trial, tell the trial as failed.
+
+        Parameters
+        ----------
+        fn : callable
+            Function of one configuration ``p``, e.g. ``lambda p: p.rank * p.batch <= 2048``; it sees derived parameters.
+
+        Returns
+        -------
+        Space
+            A new space; this one is unchanged.
+        """
+        other = self._copy()
+        other._requirements = (*self._requirements, Function(fn, f"requirement {len(self._requirements) + 1}"))
+        return other
+
+    def _copy(self) -> Space:
+        other = object.__new__(Space)
+        other.__dict__.update(self.__dict__)
+        other._derived = dict(self._derived)
+        return other
+
+    @property
+    def constraint(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """:meth:`feasible`, or None if nothing is required: what the samplers pass to the core."""
+        return self.feasible if self._requirements else None
+
+    def feasible(self, rows: np.ndarray) -> np.ndarray:
+        """Which rows satisfy every requirement.
+
+        Parameters
+        ----------
+        rows : array (n, d)
+            Encoded configurations.
+
+        Returns
+        -------
+        array (n,) of bool
+        """
+        rows = self._rows(rows)
+        ok = np.ones(len(rows), dtype=bool)
+        if not self._requirements:
+            return ok
+        if len(rows) == 1:
+            config = self._config(self._codec.params(rows)[0])
+            return np.array([all(bool(f.one(config)) for f in self._requirements)])
+        columns, singles = self._configs(rows)
+        for f in self._requirements:
+            ok &= f.many(columns, len(rows), singles).astype(bool)
+        return ok
+
+    def _config(self, params: Mapping[str, Any]) -> Config:
+        """One configuration for the functions: every parameter, and what is derived from them."""
+        values: dict[str, Any] = {}
+        active: dict[str, Any] = {}
+        for name, p in self._parameters.items():
+            active[name] = np.bool_(name in params)
+            values[name] = params[name] if name in params else _absent(p)
+        config = Config(values, active)
+        for name, f in self._derived.items():
+            values[name] = f.one(config)
+        return config
+
+    def _configs(self, rows: np.ndarray) -> tuple[Config, Callable[[], list[Config]]]:
+        """Columns for the functions, derived ones included, and the same configurations one by one when asked for."""
+        values = self._searched_columns(rows)
+        active = {name: ~np.isnan(rows[:, j]) for j, name in enumerate(self._parameters)}
+        columns = Config(values, active)
+        cache: list[Config] = []
+
+        def singles() -> list[Config]:
+            if not cache:
+                cache.extend(self._config(params) for params in self._codec.params(rows))
+            return cache
+
+        for name, f in self._derived.items():
+            values[name] = f.many(columns, len(rows), singles)
+        return columns, singles
+
+    # -- rows and values --------------------------------------------------------------------------------------------
+
+    def encode(self, configs: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Rows of configurations.
+
+        Parameters
+        ----------
+        configs : sequence of dict
+            Complete configurations: every active parameter with one of its values, none that is inactive. Derived
+            parameters may be there if they have the value that their function gives.
+
+        Returns
+        -------
+        array (n, d)
+
+        Raises
+        ------
+        ValueError
+            Naming the parameter, if one is missing, unknown, inactive, or has a value outside its range.
+        TypeError
+            If `configs` is not a sequence of mappings.
+        """
+        if isinstance(configs, (Mapping, str)) or not isinstance(configs, Sequence):
+            raise TypeError(f"encode takes a list of configurations, got {type(configs).__name__}: write space.encode([params])")
+        return self._encode(configs, complete=True)
+
+    def encode_partial(self, params: Mapping[str, Any]) -> np.ndarray:
+        """The row (1, d) of a configuration with parameters left out: NaN both where inactive and where left out."""
+        return self._encode([params], complete=False)
+
+    def _encode(self, configs: Sequence[Mapping[str, Any]], complete: bool) -> np.ndarray:
+        raw = np.full((len(configs), len(self)), np.nan)
+        for i, params in enumerate(configs):
+            if not isinstance(params, Mapping):
+                raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
+            for name in params:
+                if name not in self._parameters and name not in self._derived:
+                    raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join([*self.names, *self._derived])}")
+            for j, (name, p) in enumerate(self._parameters.items()):
+                if name in params:
+                    try:
+                        raw[i, j] = p.raw(params[name])
+                    except (TypeError, ValueError) as error:
+                        raise type(error)(f"parameter {name!r}: {error}") from None
+        rows = self._box.encode(raw)
+        for j, (name, p) in enumerate(self._parameters.items()):
+            given = ~np.isnan(raw[:, j])
+            if p.condition is not None:
+                active = self._box.active(j, rows)
+                parent_known = ~np.isnan(rows[:, self.names.index(p.condition.parent)])
+                wrong = given & ~active if complete else given & ~active & parent_known
+                if wrong.any():
+                    parent = configs[int(np.argmax(wrong))].get(p.condition.parent, "inactive itself")
+                    raise ValueError(f"parameter {name!r} does not exist while {p.condition.parent!r} is {parent!r}: leave it out")
+                missing = active & ~given
+            else:
+                missing = ~given
+            if complete and missing.any():
+                raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
+        if self._derived and complete:
+            self._check_derived(configs, rows)
+        return rows
+
+    def _check_derived(self, configs: Sequence[Mapping[str, Any]], rows: np.ndarray) -> None:
+        for params, row in zip(configs, rows, strict=True):
+            for name in self._derived.keys() & params.keys():
+                computed = self._config(self._codec.params(row[None])[0])[name]
+                if not _same(computed, params[name]):
+                    raise ValueError(f"derived parameter {name!r} is {params[name]!r} but its function gives {computed!r}: leave it out")
+
+    def decode(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """Configurations of rows, as dicts of Python values in the order of declaration, then the derived ones.
+
+        Parameters
+        ----------
+        rows : array (n, d)
+            Encoded configurations; values between levels are taken to the nearest.
+
+        Returns
+        -------
+        list of n dicts
+            Inactive parameters are absent.
+
+        Raises
+        ------
+        ValueError
+            If the shape is wrong, a value is outside the encoding, or an active parameter is NaN.
+        """
+        configs: list[dict[str, Any]] = self._codec.params(self._rows(rows))
+        if self._derived:
+            for params in configs:
+                config = self._config(params)
+                params.update({name: config[name] for name in self._derived})
+        return configs
+
+    def params(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """:meth:`decode` of rows that the core has made: nothing is checked."""
+        return self.decode(rows) if self._derived else self._codec.params(rows)
+
+    def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Values of rows as one array a parameter, derived ones included.
+
+        Parameters
+        ----------
+        rows : array (n, d)
+            Encoded configurations.
+
+        Returns
+        -------
+        dict of arrays (n,)
+            Floats as float64, ints as int64 (float64 with NaN where the parameter is conditional and inactive), choices as
+            an array of numbers if all are ints or all floats, else of objects (None where inactive).
+        """
+        rows = self._rows(rows)
+        return dict(self._configs(rows)[0]._values) if self._derived else self._searched_columns(rows)
+
+    def _searched_columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        raw = self._box.decode(rows)
+        columns = {}
+        for j, (name, p) in enumerate(self._parameters.items()):
+            active = ~np.isnan(raw[:, j])
+            if active.all():
+                columns[name] = p.values(raw[:, j])
+                continue
+            known = p.values(raw[active, j])
+            column = np.full(len(raw), None, dtype=object) if known.dtype == object else np.full(len(raw), np.nan)
+            column[active] = known
+            columns[name] = column
+        return columns
+
+    def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
+        """Independent uniform rows that satisfy the requirements.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int, default 0
+            Row i is a pure function of (seed, first + i).
+        first : int, default 0
+            Index of the first row.
+        threads : int, default 1
+            Same bits for any number.
+
+        Returns
+        -------
+        array (n, d)
+
+        Raises
+        ------
+        Infeasible
+            If a requirement holds for fewer than about one in a million configurations.
+        """
+        n, seed, first = check_int("n", n, 0), check_int("seed", seed, 0), check_int("first", first, 0)
+        return _core.uniform_rows(self._box, seed, first, n, self.constraint, check_int("threads", threads, 1))
+
+    def validate(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration in canonical form: values of the declared types, derived parameters added.
+
+        Parameters
+        ----------
+        params : dict
+            A complete configuration.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        ValueError
+            As :meth:`encode`, and if a requirement does not hold.
+        """
+        rows = self.encode([params])
+        self.check_feasible(rows)
+        return self.decode(rows)[0]
+
+    def check_feasible(self, rows: np.ndarray) -> None:
+        """ValueError that names the requirement and the configuration, if one is violated."""
+        if not self._requirements:
+            return
+        for params in self._codec.params(rows):
+            config = self._config(params)
+            for f in self._requirements:
+                if not f.one(config):
+                    raise ValueError(f"{params!r} violates {f.role} ({getattr(f.fn, '__qualname__', f.fn)}): change it until the function is true")
+
+    def _rows(self, rows: Any) -> np.ndarray:
+        """`rows` as a checked array (n, d)."""
+        try:
+            rows = np.asarray(rows, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"rows must be an array of numbers (n, {len(self)}), got {type(rows).__name__}") from None
+        if rows.ndim != 2 or rows.shape[1] != len(self):
+            raise ValueError(f"rows must have shape (n, {len(self)}), got {rows.shape}")
+        for j, (name, p) in enumerate(self._parameters.items()):
+            top = p.levels - 1 if p.kind == CATEGORICAL else 1
+            column = rows[:, j]
+            if ((column < 0) | (column > top)).any():
+                raise ValueError(f"rows: column {j} ({name!r}) must lie in [0, {top}], got {column[(column < 0) | (column > top)][0]!r}")
+            active = self._box.active(j, rows) if p.condition is not None else np.True_
+            if (np.isnan(column) == active).any():
+                i = int(np.argmax(np.isnan(column) == active))
+                what = "NaN though it is active" if np.isnan(column[i]) else f"{column[i]!r} though it is inactive (NaN expected)"
+                raise ValueError(f"rows: row {i}, column {j} ({name!r}) is {what}")
+        return rows
+
+    # -- storage ----------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """A description that survives JSON, without the functions (see :meth:`from_dict`).
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        ValueError
+            If a choice has no JSON form: only None, bool, int, float, str and tuples of them have.
+        """
+        parameters = {}
+        for name, p in self._parameters.items():
+            try:
+                parameters[name] = parameter_to_dict(p)
+            except ValueError as error:
+                raise ValueError(f"parameter {name!r}: {error}") from None
+        return {"format": 1, "parameters": parameters, "derived": self.derived, "requirements": len(self._requirements)}
+
+    @classmethod
+    def from_dict(
+        cls,
+        data: Mapping[str, Any],
+        derived: Mapping[str, Callable[[Any], Any]] | None = None,
+        requirements: Sequence[Callable[[Any], Any]] = (),
+    ) -> Space:
+        """The space that :meth:`to_dict` described.
+
+        Parameters
+        ----------
+        data : dict
+            From :meth:`to_dict`, perhaps through JSON.
+        derived : dict of callables, optional
+            The functions of the derived parameters, which no file can hold.
+        requirements : sequence of callables, optional
+            The functions of the requirements, in order.
+
+        Returns
+        -------
+        Space
+
+        Raises
+        ------
+        ValueError
+            If `data` is not such a description, or the functions do not match what it lists.
+        """
+        derived = dict(derived or {})
+        try:
+            if data["format"] != 1:
+                raise ValueError(f"format {data['format']!r} of the space is unknown: this version reads format 1")
+            listed, n_requirements = list(data["derived"]), int(data["requirements"])
+            parameters = {name: parameter_from_dict(p) for name, p in data["parameters"].items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a description of a space: {error!r}") from error
+        if set(derived) != set(listed):
+            raise ValueError(f"the space has the derived parameters {listed}, got functions for {sorted(derived)}: pass derived={{name: function}}")
+        if len(requirements) != n_requirements:
+            raise ValueError(f"the space has {n_requirements} requirements, got {len(requirements)} functions: pass requirements=[...]")
+        space = cls(parameters)
+        for name in listed:
+            space = space.derive(name, derived[name])
+        for fn in requirements:
+            space = space.require(fn)
+        return space
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what the encoding depends on: two spaces with the same one read each other's rows."""
+        text = json.dumps([[name, repr(p), repr(p.condition)] for name, p in self._parameters.items()])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __reduce__(self) -> Any:
+        derived = {name: f.fn for name, f in self._derived.items()}
+        return (_rebuild, (self._parameters, derived, tuple(f.fn for f in self._requirements)))
+
+
+def _rebuild(parameters: dict[str, Parameter], derived: dict[str, Any], requirements: tuple[Any, ...]) -> Space:
+    space = Space(parameters)
+    for name, fn in derived.items():
+        space = space.derive(name, fn)
+    for fn in requirements:
+        space = space.require(fn)
+    return space
+
+
+def _short(p: Parameter) -> str:
+    """A parameter as one would write it: no argument that has its default."""
+    if isinstance(p, (Float, Int)):
+        text = f"{type(p).__name__}({p.low!r}, {p.high!r}"
+        text += ", log=True" if p.log else ""
+        text += f", step={p.step!r}" if p.step not in (None, 1) else ""
+    else:
+        assert isinstance(p, (Categorical, Ordinal))
+        text = f"{type(p).__name__}({list(p.choices)!r}"
+    return text + (f", default={p.default!r})" if p.default is not NO_DEFAULT else ")")
+
+
+def _absent(p: Parameter) -> Any:
+    """How a function sees the parameter while it is inactive."""
+    if isinstance(p, (Float, Int)):
+        return math.nan
+    return None if p.values(np.zeros(1)).dtype == object else math.nan
+
+
+def _same(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-12))
+    except TypeError:
+        return False
+
+
+def check_int(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
+    """`value` as an int in [low, high], or an error that names it."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}={value!r} must be an integer")
+    number = int(value.__index__())
+    if not low <= number <= high:
+        raise ValueError(f"{name}={number} must be {f'at least {low}' if number < low else f'at most {high}'}")
+    return number
