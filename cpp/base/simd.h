@@ -10,9 +10,9 @@
 // inline a function of another `arch` into a clone, and the loop stays scalar (std::min is such a function: use ?:).
 //
 // Determinism. v3 and v4 contract a * b + c into one FMA and the baseline does not, so the last bits may differ between
-// CPUs; the design accepts that. On one machine the bits of an element depend on its inputs alone, never on its position
-// or on n: a scalar remainder loop could contract differently from the vector body, so there is none. map_blocks pads
-// the tail and runs it through the very code of a full block.
+// CPUs; the design accepts that. On one machine the bits of an element depend on its inputs alone, never on its
+// position or on n: a scalar remainder loop could contract differently from the vector body, so there is none.
+// map_blocks pads the tail and runs it through the very code of a full block.
 
 #include <cstddef>
 #include <cstdint>
@@ -61,7 +61,8 @@ HPO_INLINE double polynomial(double t, double t2, double c0, double c1, C... res
     }
 }
 
-// block[0:kBlock] = x[0:n], n <= kBlock, completed with `pad`. A full block is a copy of constant size: no library call.
+// block[0:kBlock] = x[0:n], n <= kBlock, completed with `pad`. A full block is a copy of constant size: no library
+// call.
 HPO_INLINE void load_block(double* block, const double* x, std::size_t n, double pad) {
     if (n == kBlock) {
         std::memcpy(block, x, kBlock * sizeof(double));
@@ -75,8 +76,8 @@ HPO_INLINE void store_block(double* out, const double* block, std::size_t n) {
     std::memcpy(out, block, (n == kBlock ? kBlock : n) * sizeof(double));
 }
 
-// out[i] = F(x[i]). Call it from an HPO_CLONES function, with F an HPO_INLINE function without branches. The block lives
-// on the stack, so nothing aliases and out == x is fine.
+// out[i] = F(x[i]). Call it from an HPO_CLONES function, with F an HPO_INLINE function without branches. The block
+// lives on the stack, so nothing aliases and out == x is fine.
 template <double (*F)(double)>
 HPO_INLINE void map_blocks(const double* x, double* out, std::size_t n) {
     double block[kBlock];

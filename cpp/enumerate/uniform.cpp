@@ -77,7 +77,8 @@ void uniform_rows(const Box& box, std::uint64_t seed, std::uint64_t first, const
 
 void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint64_t number, Purpose purpose, const Feasible& feasible,
                 const RowSet& seen, double* out) {
-    std::vector<double> buffer(kChunk * box.dims());
+    // The first draw is nearly always the answer: no more than that is set up for it.
+    std::vector<double> buffer(box.dims());
     bool any_feasible = false;
     const auto take_first = [&](std::size_t count) {
         const ConstMatrix rows{buffer.data(), count, box.dims()};
@@ -94,6 +95,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
     const std::uint64_t draws = grid.finite() ? std::min<std::uint64_t>(64 + grid.size() / 16, kMaxDraws) : kMaxDraws;
     for (std::uint64_t attempt = 0; attempt < draws;) {
         const std::size_t count = std::min<std::uint64_t>(attempt == 0 ? 1 : std::min<std::uint64_t>(attempt * 4, kChunk), draws - attempt);
+        buffer.resize(std::max(buffer.size(), count * box.dims()));
         for (std::size_t i = 0; i < count; ++i)
             uniform_row(box, seed, number, purpose, static_cast<std::uint32_t>(attempt + i), buffer.data() + i * box.dims());
         if (take_first(count)) return;
@@ -102,6 +104,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
     if (!grid.finite() || grid.size() >= Grid::kTooMany) throw_infeasible(draws);
     const std::uint64_t walk = std::min(grid.size(), kMaxWalk);
     const std::uint64_t start = Stream(seed, number, Purpose::fallback).bits() % grid.size();
+    buffer.resize(kChunk * box.dims());
     for (std::uint64_t step = 0; step < walk; step += kChunk) {
         const std::size_t count = std::min<std::uint64_t>(kChunk, walk - step);
         for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % grid.size(), buffer.data() + i * box.dims());

@@ -20,16 +20,38 @@ constexpr std::size_t kTile = 64;      // kernels at a time: a tile of accumulat
 constexpr std::size_t kQueries = 24;   // candidates at a time
 constexpr std::size_t kRecent = 25;
 
-// acc (4, kTile) -= ((x_i - mu) inverse)^2 for four candidates at once.
-HPO_CLONES void subtract_squares4(const double* mu, const double* inverse, const double* x, double* acc) {
-    const double x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];
+// acc (q, kTile) -= sum over columns of (x_qj inverse_j - scaled_mu_j)^2: the hot loop. Two columns and four candidates at a
+// time, so that the accumulators are loaded and stored once for every 16 operations. x is (columns, kQueries); both counts
+// are even and a multiple of four, padded with zero inverses and with repeated candidates.
+HPO_CLONES void subtract_squares(const double* const* scaled_mu, const double* const* inverse, const double* x, std::size_t columns, std::size_t queries, double* acc) {
+    for (std::size_t q = 0; q < queries; q += 4) {
+        double* a0 = acc + q * kTile;
+        double* a1 = a0 + kTile;
+        double* a2 = a1 + kTile;
+        double* a3 = a2 + kTile;
+        for (std::size_t j = 0; j < columns; j += 2) {
+            const double *m = scaled_mu[j], *s = inverse[j], *n = scaled_mu[j + 1], *r = inverse[j + 1];
+            const double *x0 = x + j * kQueries + q, *y0 = x0 + kQueries;
+            const double xa = x0[0], xb = x0[1], xc = x0[2], xd = x0[3];
+            const double ya = y0[0], yb = y0[1], yc = y0[2], yd = y0[3];
+#pragma GCC ivdep
+            for (std::size_t t = 0; t < kTile; ++t) {
+                const double za = xa * s[t] - m[t], zb = xb * s[t] - m[t], zc = xc * s[t] - m[t], zd = xd * s[t] - m[t];
+                const double wa = ya * r[t] - n[t], wb = yb * r[t] - n[t], wc = yc * r[t] - n[t], wd = yd * r[t] - n[t];
+                a0[t] = a0[t] - za * za - wa * wa;
+                a1[t] = a1[t] - zb * zb - wb * wb;
+                a2[t] = a2[t] - zc * zc - wc * wc;
+                a3[t] = a3[t] - zd * zd - wd * wd;
+            }
+        }
+    }
+}
+
+// acc (kTile,) -= (x inverse - scaled_mu)^2.
+HPO_CLONES void subtract_square(const double* scaled_mu, const double* inverse, double x, double* acc) {
     for (std::size_t t = 0; t < kTile; ++t) {
-        const double m = mu[t], s = inverse[t];
-        const double z0 = (x0 - m) * s, z1 = (x1 - m) * s, z2 = (x2 - m) * s, z3 = (x3 - m) * s;
-        acc[t] -= z0 * z0;
-        acc[t + kTile] -= z1 * z1;
-        acc[t + 2 * kTile] -= z2 * z2;
-        acc[t + 3 * kTile] -= z3 * z3;
+        const double z = x * inverse[t] - scaled_mu[t];
+        acc[t] -= z * z;
     }
 }
 
@@ -73,7 +95,7 @@ Parzen::Parzen(const Box& box, std::vector<std::size_t> columns, const ParzenOpt
     options_.check();
     for (const std::size_t j : columns_) {
         if (box.column(j).kind == Kind::categorical) categorical_.push_back({j, static_cast<double>(box.column(j).levels), {}, 0.0, 0.0});
-        else numeric_.push_back({j, box.column(j).kind == Kind::ordered, {}, {}, {}, {}, {}, {}, {}, {}});
+        else numeric_.push_back({j, box.column(j).kind == Kind::ordered, {}, {}, {}, {}, {}, {}, {}, {}, {}});
     }
     rebuild({}, {});
     finish();
@@ -90,6 +112,7 @@ void Parzen::resize(std::size_t slots) {
         c.mu.resize(n, 0.5);
         c.sigma.resize(n, 1.0);
         c.inverse.resize(n, kSqrtHalf);
+        c.scaled_mu.resize(n, 0.5 * kSqrtHalf);
         c.below.resize(n, 0.0);
         c.mass.resize(n, 1.0);
         c.log_norm.resize(n, 0.0);
@@ -181,6 +204,7 @@ void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
         const std::size_t s = slots[i];
         c.sigma[s] = s == 0 ? 1.0 : bandwidth(c, c.mu[s], ids_[s]);
         c.inverse[s] = kSqrtHalf / c.sigma[s];
+        c.scaled_mu[s] = c.mu[s] * c.inverse[s];
         a[i] = -c.mu[s] / c.sigma[s];
         b[i] = (1.0 - c.mu[s]) / c.sigma[s];
     }
@@ -307,38 +331,42 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
     std::vector<Table> tables;
     std::vector<double> log_width(n, 0.0);
     for (const auto& c : numeric_) tables.push_back(make_table(c, pool.column(c.j) + first, n, log_width.data()));
-    std::vector<double> acc(kQueries * kTile), expanded;
-    std::vector<std::size_t> row_of(kQueries);
+    // Columns by how they are added: squares where every cell of the candidates is narrow, else a table. A candidate in a
+    // narrow cell of a column with a table takes the squares of that column alone.
+    std::vector<std::size_t> smooth, tabled;
+    for (std::size_t k = 0; k < numeric_.size(); ++k) (tables[k].levels.empty() ? smooth : tabled).push_back(k);
+    const std::size_t pairs = (smooth.size() + 1) / 2 * 2;
+    const std::vector<double> zeros(kTile, 0.0);
+    std::vector<const double*> scaled_mu(std::max<std::size_t>(pairs, 2), zeros.data()), inverse(scaled_mu);
+    std::vector<double> acc(kQueries * kTile), expanded, x(scaled_mu.size() * kQueries, 0.0);
     for (std::size_t q0 = 0; q0 < n; q0 += kQueries) {
         const std::size_t nq = std::min(kQueries, n - q0);
+        for (std::size_t k = 0; k < smooth.size(); ++k) {
+            const double* column = pool.column(numeric_[smooth[k]].j) + first + q0;
+            for (std::size_t q = 0; q < kQueries; ++q) x[k * kQueries + q] = column[std::min(q, nq - 1)];
+        }
         double top[kQueries], sum[kQueries];
         std::fill(top, top + kQueries, -kInf);
         std::fill(sum, sum + kQueries, 0.0);
         for (std::size_t t0 = 0; t0 < base_.size(); t0 += kTile) {
             for (std::size_t q = 0; q < kQueries; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
-            for (std::size_t k = 0; k < numeric_.size(); ++k) {
+            for (std::size_t k = 0; k < smooth.size(); ++k) {
+                scaled_mu[k] = numeric_[smooth[k]].scaled_mu.data() + t0;
+                inverse[k] = numeric_[smooth[k]].inverse.data() + t0;
+            }
+            subtract_squares(scaled_mu.data(), inverse.data(), x.data(), pairs, (nq + 3) / 4 * 4, acc.data());
+            for (const std::size_t k : tabled) {
                 const auto& c = numeric_[k];
-                const double* x = pool.column(c.j) + first + q0;
-                double padding[kQueries];
-                for (std::size_t q = 0; q < kQueries; ++q) padding[q] = x[std::min(q, nq - 1)];
                 const Table& table = tables[k];
-                if (table.levels.empty()) {
-                    for (std::size_t q = 0; q < nq; q += 4) subtract_squares4(c.mu.data() + t0, c.inverse.data() + t0, padding + q, acc.data() + q * kTile);
-                    continue;
-                }
+                const double* column = pool.column(c.j) + first + q0;
                 // Each level in the table is expanded to the tile's kernels once, then added to its candidates.
                 expanded.resize(table.levels.size() * kTile);
                 std::vector<char> done(table.levels.size(), 0);
                 for (std::size_t q = 0; q < nq; ++q) {
                     double* a = acc.data() + q * kTile;
-                    const auto l = static_cast<std::size_t>(std::lower_bound(table.levels.begin(), table.levels.end(), x[q]) - table.levels.begin());
-                    if (l == table.levels.size() || table.levels[l] != x[q]) {
-                        const double same[4] = {x[q], x[q], x[q], x[q]};
-                        double four[4 * kTile];
-                        std::copy_n(a, kTile, four);
-                        std::fill(four + kTile, four + 4 * kTile, 0.0);
-                        subtract_squares4(c.mu.data() + t0, c.inverse.data() + t0, same, four);
-                        std::copy_n(four, kTile, a);
+                    const auto l = static_cast<std::size_t>(std::lower_bound(table.levels.begin(), table.levels.end(), column[q]) - table.levels.begin());
+                    if (l == table.levels.size() || table.levels[l] != column[q]) {
+                        subtract_square(c.scaled_mu.data() + t0, c.inverse.data() + t0, column[q], a);
                         continue;
                     }
                     double* e = expanded.data() + l * kTile;
@@ -350,8 +378,8 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
                 }
             }
             for (const auto& c : categorical_) {
-                const double* x = pool.column(c.j) + first + q0;
-                for (std::size_t q = 0; q < nq; ++q) add_where_equal(c.choice.data() + t0, x[q], c.log_hit - c.log_miss, acc.data() + q * kTile);
+                const double* column = pool.column(c.j) + first + q0;
+                for (std::size_t q = 0; q < nq; ++q) add_where_equal(c.choice.data() + t0, column[q], c.log_hit - c.log_miss, acc.data() + q * kTile);
             }
             // Running log-sum-exp; a tile that lies 40 below adds less than the last bit.
             for (std::size_t q = 0; q < nq; ++q) {

@@ -60,7 +60,7 @@ private:
         std::size_t j;
         bool ordered;
         std::vector<double> mu, sigma;
-        std::vector<double> inverse;    // 1 / (sigma sqrt 2)
+        std::vector<double> inverse, scaled_mu;   // 1 / (sigma sqrt 2), mu / (sigma sqrt 2)
         std::vector<double> below;      // Phi at the lower end
         std::vector<double> mass;       // of the untruncated normal inside [0, 1]
         std::vector<double> log_norm;   // of the truncated density at its mode

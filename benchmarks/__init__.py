@@ -1,0 +1,1 @@
+"""Benchmarks of hpo_fast: not part of the installed package."""
