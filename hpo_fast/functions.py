@@ -11,6 +11,7 @@ are False, so a constraint on a conditional parameter reads ``~p.active("momentu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 class Config:
     """What a user function gets: the values of one configuration, or the columns (n,) of many."""
 
-    __slots__ = ("_values", "_active")
+    __slots__ = ("_active", "_values")
 
     def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any]) -> None:
         self._values = values
@@ -40,7 +41,7 @@ class Config:
 
     def active(self, name: str) -> Any:
         """Whether the parameter exists in this configuration (a NumPy bool, or an array of them)."""
-        return self._active[name] if name in self._active else np.True_
+        return self._active.get(name, np.True_)
 
 
 class Function:
@@ -69,15 +70,39 @@ class Function:
         except Exception as error:
             raise ValueError(f"{self.role}: the function failed with {type(error).__name__}: {error}") from error
 
-    def many(self, columns: Config, n: int, rows: Callable[[], list[Config]]) -> np.ndarray:
-        """The results (n,) for columns; `rows` gives the same configurations one by one, should that be needed."""
+    def many(self, columns: Config, n: int, single: Callable[[int], Config]) -> np.ndarray:
+        """The results (n,) for columns; `single(i)` is configuration i by itself.
+
+        What takes a column for a value (``p.name[:2]``, ``p.name is None``, ``len(p.layers)``) can look as if it had computed
+        with columns, so the result must have one entry a row and be right at both ends.
+        """
         try:
-            # Only where the function took the columns as columns does its result have one entry a row, or is a constant.
             result = np.asarray(self.fn(columns))
         except Exception:
             result = None
-        if result is None or result.shape not in ((), (n,)):
-            result = np.array([self.one(row) for row in rows()])
-            if result.shape != (n,):
-                raise ValueError(f"{self.role}: the function must return one value for one configuration, got shape {result.shape[1:]}")
-        return np.broadcast_to(result, (n,))
+        if result is not None and result.shape == (n,) and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
+            return result
+        values = [self.one(single(i)) for i in range(n)]
+        numbers = all(isinstance(v, (bool, np.bool_)) for v in values) or all(
+            isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values
+        )
+        if numbers and (result := np.array(values)).dtype != object:
+            return result  # type: ignore[return-value]
+        result = np.empty(n, dtype=object)
+        result[:] = values
+        return result
+
+    def truth(self, results: np.ndarray | list[Any]) -> np.ndarray:
+        """Results as bools (n,), or a ValueError if one has no clear truth value."""
+        for value in results if not isinstance(results, np.ndarray) or results.dtype.kind not in "biuf" else ():
+            if not isinstance(value, (bool, int, float, np.bool_, np.number)):
+                raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
+        return np.asarray(results).astype(bool)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are equal up to rounding; NaN is equal to itself."""
+    try:
+        return bool(a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-9))
+    except (TypeError, ValueError):
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo_fast.space import Space
 
@@ -15,6 +16,8 @@ class History:
     """
 
     def __init__(self, space: Space) -> None:
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, got {type(space).__name__}")
         self._space = space
         self._n = 0
         self._rows = np.empty((16, len(space)))
@@ -45,12 +48,12 @@ class History:
         return self._view(self._numbers)
 
     @property
-    def values(self) -> np.ndarray:
+    def values(self) -> NDArray[np.float64]:
         """Values as told (n,), NaN for failed trials."""
         return self._view(self._values)
 
     @property
-    def failed(self) -> np.ndarray:
+    def failed(self) -> NDArray[np.bool_]:
         """Which trials failed (n,): told None, NaN or an infinite value."""
         return np.isnan(self.values)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from hpo_fast._core import SpaceExhausted
@@ -108,12 +109,14 @@ def minimize(
     if not callable(fn):
         raise TypeError(f"fn={fn!r} must be callable with a dict of parameters")
     n_trials = check_int("n_trials", n_trials, 1)
-    if timeout is not None and (isinstance(timeout, (bool, str)) or not timeout > 0):
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, Real) or not timeout > 0):
         raise ValueError(f"timeout={timeout!r} must be a positive number of seconds, or None")
     caught = catch if isinstance(catch, tuple) else (catch,)
     for kind in caught:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise TypeError(f"catch={catch!r} must be an exception type or a tuple of them")
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks={callbacks!r} must be a list of functions of (optimizer, trial)")
     callbacks = list(callbacks)
     for callback in callbacks:
         if not callable(callback):
@@ -202,7 +205,7 @@ class _Loop:
     def serial(self) -> str:
         while (trial := self.ask()) is not None:
             params = dict(trial.params)
-            self.tell(trial, lambda params=params: self.fn(params))
+            self.tell(trial, lambda params=params: self.fn(params))  # type: ignore[misc]
         assert self.stop is not None
         return self.stop
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import secrets
 import threading
@@ -15,11 +16,12 @@ from hpo_fast import _core
 from hpo_fast import samplers as _samplers
 from hpo_fast.history import History
 from hpo_fast.samplers.base import Sampler, TrialInfo
-from hpo_fast.space import Space, check_int
+from hpo_fast.space import MAX_THREADS, Space, check_int
 from hpo_fast.targets import DIRECTIONS, observed, targets
 
 PENDING, COMPLETE, FAILED, FORGOTTEN = "pending", "complete", "failed", "forgotten"
 _FORMAT = 1
+_MAX_BATCH = 10**7
 
 
 class Trial:
@@ -113,13 +115,14 @@ class Optimizer:
         self._direction = direction
         self._sampler = _samplers.make(sampler)
         self._seed = secrets.randbits(63) if seed is None else check_int("seed", seed, 0)
-        self._threads = check_int("threads", threads, 1)
+        self._threads = check_int("threads", threads, 1, MAX_THREADS)
         self._engine = self._sampler.start(space, self._seed, self._threads)
         self._lock = threading.RLock()
         self._history = History(space)
         self._seen = _core.RowSet(len(space))
         self._states: list[str] = []
         self._pending: dict[int, Trial] = {}
+        self._waiting = (0, np.empty((0, len(space))))
         self._queue: list[tuple[np.ndarray, str]] = []
         self._enqueued: set[bytes] = set()
         self._best: int | None = None
@@ -153,28 +156,32 @@ class Optimizer:
         TypeError, ValueError
             If `n` is not an integer of at least 1.
         """
-        wanted = 1 if n is None else check_int("n", n, 1)
+        wanted = 1 if n is None else check_int("n", n, 1, _MAX_BATCH)
         with self._lock:
             trials: list[Trial] = []
-            while self._queue and len(trials) < wanted:
-                trials.append(self._ask_queued())
-            if len(trials) < wanted:
-                try:
-                    rows, infos = self._suggest(wanted - len(trials))
-                except _core.SpaceExhausted:
-                    if not trials:
-                        raise
-                else:
-                    trials += self._register(rows, infos)
+            try:
+                while self._queue and len(trials) < wanted:
+                    trials.append(self._ask_queued())
+                if len(trials) < wanted:
+                    trials += self._register(*self._suggest(wanted - len(trials)))
+            except Exception:   # with some trials asked already they must not be lost: the next ask raises it again
+                if not trials:
+                    raise
         return trials[0] if n is None else trials
 
     def _suggest(self, n: int) -> tuple[np.ndarray, list[TrialInfo]]:
         return self._engine.suggest(n, len(self._states), self._pending_rows(), self._seen)
 
     def _pending_rows(self) -> np.ndarray:
-        if not self._pending:
-            return np.empty((0, len(self._space)))
-        return np.array([trial._row for trial in self._pending.values()])
+        """Rows of the pending trials (p, d), by number; kept until a trial ends, extended as trials are asked."""
+        known, rows = self._waiting
+        if known < len(self._pending):
+            if len(self._pending) > len(rows):
+                rows = np.concatenate([rows[:known], np.empty((max(8, len(self._pending)), len(self._space)))])
+            for i, trial in enumerate(itertools.islice(self._pending.values(), known, None), known):
+                rows[i] = trial._row
+            self._waiting = (len(self._pending), rows)
+        return rows[: len(self._pending)]
 
     def _register(self, rows: np.ndarray, infos: Sequence[TrialInfo]) -> list[Trial]:
         trials = []
@@ -255,9 +262,14 @@ class Optimizer:
             failed = value != value
             trial.value = None if failed else value
             trial.state = self._states[trial.number] = FAILED if failed else COMPLETE
-            self._pending.pop(trial.number, None)
+            self._end(trial.number)
             if not failed and (self._best is None or self._better(value, float(self._history.values[self._best]))):
                 self._best = start + i
+
+    def _end(self, number: int) -> None:
+        """No longer pending."""
+        if self._pending.pop(number, None) is not None:
+            self._waiting = (0, self._waiting[1])
 
     def _better(self, a: float, b: float) -> bool:
         return a < b if self._direction == "minimize" else a > b
@@ -291,7 +303,8 @@ class Optimizer:
         """
         with self._lock:
             number = self._pending_number(trial)
-            mine = self._pending.pop(number)
+            mine = self._pending[number]
+            self._end(number)
             mine.state = self._states[number] = FORGOTTEN
             if isinstance(trial, Trial):
                 trial.state = FORGOTTEN
@@ -476,7 +489,7 @@ class Optimizer:
             buffer = io.BytesIO()
             np.savez(
                 buffer,
-                meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+                meta=np.frombuffer(json.dumps(meta, default=_plain).encode(), dtype=np.uint8),
                 states=np.array([_STATES.index(s) for s in self._states], dtype=np.uint8),
                 numbers=self._history.numbers,
                 rows=self._history.rows,
@@ -518,33 +531,46 @@ class Optimizer:
             with np.load(io.BytesIO(bytes(data)), allow_pickle=False) as archive:
                 saved = {name: archive[name] for name in archive.files}
             meta = json.loads(saved["meta"].tobytes())
-            states = [_STATES[i] for i in saved["states"]]
+            known, fingerprint = meta["format"] == _FORMAT, meta["space"]
         except Exception as error:
             raise ValueError(f"the data is not what to_bytes() wrote, or is damaged: {error}") from error
-        if meta["format"] != _FORMAT:
+        if not known:
             raise ValueError(f"the data has format {meta['format']}; this version reads format {_FORMAT}")
-        if meta["space"] != space.fingerprint:
+        if fingerprint != space.fingerprint:
             raise ValueError("the data was saved with another space: parameters, ranges, choices and conditions must be the same, in the same order")
-        name, options = meta["sampler"]
-        opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
-        opt._states = states
-        opt._engine.tell(saved["rows"], targets(saved["values"], opt._direction))
-        opt._history.append(saved["numbers"], saved["rows"], saved["values"])
-        values = saved["values"] if opt._direction == "minimize" else -saved["values"]
-        opt._best = None if np.isnan(values).all() else int(np.nanargmin(values))
-        opt._seen.insert(saved["rows"])
-        opt._seen.insert(saved["pending_rows"])
+        try:
+            name, options = meta["sampler"]
+            opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
+            opt._restore(saved, meta)
+        except (KeyError, IndexError, AttributeError) as error:
+            raise ValueError(f"the data is not what to_bytes() wrote, or is damaged: {error!r}") from error
+        return opt
+
+    def _restore(self, saved: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        self._states = [_STATES[i] for i in saved["states"]]
+        self._engine.tell(saved["rows"], targets(saved["values"], self._direction))
+        self._history.append(saved["numbers"], saved["rows"], saved["values"])
+        values = saved["values"] if self._direction == "minimize" else -saved["values"]
+        self._best = None if np.isnan(values).all() else int(np.nanargmin(values))
+        self._seen.insert(saved["rows"])
+        self._seen.insert(saved["pending_rows"])
         infos = [TrialInfo(*info) for info in meta["infos"]]
         for number, row, params, info in zip(
-            saved["pending_numbers"].tolist(), saved["pending_rows"], space.params(saved["pending_rows"]), infos, strict=True
+            saved["pending_numbers"].tolist(), saved["pending_rows"], self._space.params(saved["pending_rows"]), infos, strict=True
         ):
-            opt._pending[number] = Trial(number, params, row, info)
-        opt._queue = list(zip(saved["queue"], meta["reasons"], strict=True))
-        opt._enqueued = {row.tobytes() for row in saved["enqueued"]}
-        return opt
+            self._pending[number] = Trial(number, params, row, info)
+        self._queue = list(zip(saved["queue"], meta["reasons"], strict=True))
+        self._enqueued = {row.tobytes() for row in saved["enqueued"]}
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))
+
+
+def _plain(value: Any) -> Any:
+    """An option that is a NumPy number as a Python one."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"the sampler's option {value!r} is not JSON-safe: use plain numbers, strings, lists and dicts")
 
 
 _STATES = (PENDING, COMPLETE, FAILED, FORGOTTEN)

@@ -11,7 +11,8 @@ import operator
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class _NoDefault:
 
 NO_DEFAULT = _NoDefault()
 
+_P = TypeVar("_P", bound="Parameter")
+
 
 class Parameter:
     """What the four kinds of parameter share. Not to be created itself."""
@@ -42,7 +45,7 @@ class Parameter:
     default: Any
     condition: Condition | None
 
-    def when(self, parent: str, values: Any) -> Any:
+    def when(self: _P, parent: str, values: Any) -> _P:
         """The same parameter, existing only while another one has certain values.
 
         Parameters
@@ -73,7 +76,7 @@ class Parameter:
         listed = list(values) if isinstance(values, (list, set, frozenset, range, np.ndarray)) else [values]
         if not listed:
             raise ValueError(f"when({parent!r}, {values!r}): no value given, so the parameter could never exist")
-        return replace(self, condition=Condition(parent, tuple(listed)))
+        return replace(self, condition=Condition(parent, tuple(listed)))  # type: ignore[type-var]  # the four kinds are dataclasses
 
     @property
     def levels(self) -> int:
@@ -127,6 +130,12 @@ def _integer(owner: str, name: str, value: Any) -> int:
         raise TypeError(f"{owner}: {name}={value!r} must be an integer; for real numbers use Float") from None
 
 
+def _flag(owner: str, name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: {name}={value!r} must be True or False")
+    return bool(value)
+
+
 def _decimals(value: float) -> int:
     """Digits after the point of the shortest decimal that is this double."""
     return max(0, -int(Decimal(repr(value)).normalize().as_tuple().exponent))
@@ -166,7 +175,7 @@ class Float(Parameter):
         low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
-        object.__setattr__(self, "log", bool(self.log))
+        object.__setattr__(self, "log", _flag("Float", "log", self.log))
         if low > high:
             raise ValueError(f"Float: low={low!r} is above high={high!r}: swap them")
         if self.log and low <= 0:
@@ -193,7 +202,12 @@ class Float(Parameter):
         count = (self.high - self.low) / step
         if count >= MAX_LEVELS:
             raise ValueError(f"Float: step={step!r} makes about {count:.3g} values, more than 2^52: use a larger step or none")
-        if abs(count - round(count)) > 1e-9 * max(count, 1.0):
+        largest = max(abs(self.low), abs(self.high))
+        if step < np.spacing(largest) and self.low < self.high:
+            raise ValueError(f"Float: step={step!r} is lost in the rounding of {largest!r}: use a larger step or none")
+        # The rounding of the bounds and of the step, counted in steps.
+        rounding = 4 * np.finfo(float).eps * max(largest, self.high - self.low) / step
+        if abs(count - round(count)) > 1e-9 + rounding:
             fitting = self.low + math.floor(count) * step
             raise ValueError(f"Float: step={step!r} does not fit [{self.low!r}, {self.high!r}]: the last value would be {fitting:.12g}; set high to it")
 
@@ -203,7 +217,7 @@ class Float(Parameter):
     def levels(self) -> int:
         return 0 if self.step is None else round((self.high - self.low) / self.step) + 1
 
-    @property
+    @cached_property
     def decimal(self) -> tuple[int, int, int] | None:
         """(first, stride, scale) with value k = (first + k stride) / scale exactly, if the step is a short decimal."""
         if self.step is None:
@@ -220,11 +234,17 @@ class Float(Parameter):
             raise ValueError(f"{value!r} is outside [{self.low!r}, {self.high!r}]")
         if self.step is None:
             return number
-        level = round((number - self.low) / self.step)
-        nearest = float(self.values(np.array([float(level)]))[0])
-        if abs(nearest - number) > 1e-9 * max(self.step, abs(number) * 1e-3):
+        level = float(round((number - self.low) / self.step))
+        nearest = float(self.values(np.array([level]))[0])
+        tolerance = 1e-9 * self.step + 4 * math.ulp(number)
+        if abs(nearest - number) > tolerance:   # on long ranges the quotient is off by a few levels
+            levels = np.clip(level + np.arange(-4.0, 5.0), 0, self.levels - 1)
+            values = self.values(levels)
+            closest = int(np.argmin(np.abs(values - number)))
+            level, nearest = float(levels[closest]), float(values[closest])
+        if abs(nearest - number) > tolerance:
             raise ValueError(f"{value!r} is not on the grid {self.low!r} + k * {self.step!r}; the nearest value is {nearest!r}")
-        return float(level)
+        return level
 
     def values(self, raw: np.ndarray) -> np.ndarray:
         if self.step is None:
@@ -268,14 +288,16 @@ class Int(Parameter):
 
     def __post_init__(self) -> None:
         low, high, step = (_integer("Int", name, getattr(self, name)) for name in ("low", "high", "step"))
-        for name, value in (("low", low), ("high", high), ("step", step), ("log", bool(self.log))):
+        for name, value in (("low", low), ("high", high), ("step", step), ("log", _flag("Int", "log", self.log))):
             object.__setattr__(self, name, value)
         if low > high:
             raise ValueError(f"Int: low={low} is above high={high}: swap them")
-        if not (-(2**63) <= low and high < 2**63):
+        if not (low >= -(2**63) and high < 2**63):
             raise ValueError(f"Int: [{low}, {high}] does not fit 64-bit integers: use a Float, with log=True for many decades")
         if step < 1:
             raise ValueError(f"Int: step={step} must be at least 1")
+        if step >= 2**63:
+            raise ValueError(f"Int: step={step} does not fit 64-bit integers: use an Ordinal of the few values")
         if (high - low) % step:
             raise ValueError(f"Int: step={step} does not fit [{low}, {high}]: the last value would be {high - (high - low) % step}; set high to it")
         if self.log:
@@ -330,7 +352,7 @@ def _identity(value: Any) -> Hashable:
 class _Choices(Parameter):
     """What Categorical and Ordinal share: a list of choices, any hashable values."""
 
-    choices: tuple[Any, ...]
+    choices: Sequence[Any]
     default: Any = field(default=NO_DEFAULT, kw_only=True)
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
@@ -338,6 +360,8 @@ class _Choices(Parameter):
         owner = type(self).__name__
         if isinstance(self.choices, (str, bytes)) or not isinstance(self.choices, Iterable):
             raise TypeError(f"{owner}: choices={self.choices!r} must be a list of choices, e.g. {owner}(['a', 'b'])")
+        if isinstance(self.choices, (set, frozenset)):
+            raise TypeError(f"{owner}: choices={self.choices!r} is a set, whose order changes from run to run: give a list")
         choices = tuple(self.choices)
         object.__setattr__(self, "choices", choices)
         if not choices:
@@ -375,19 +399,19 @@ class _Choices(Parameter):
     def values(self, raw: np.ndarray) -> np.ndarray:
         return self._values[raw.astype(np.intp)]
 
-    @property
+    @cached_property
     def _values(self) -> np.ndarray:
         # Numbers stay numbers, so that functions can compute with them; anything else is an array of objects.
         if all(type(c) in (int, float) for c in self.choices) and len({type(c) for c in self.choices}) == 1:
             array = np.array(self.choices)
-            if array.dtype != object:
+            if array.dtype in (np.int64, np.float64) and type(array[0].item()) is type(self.choices[0]):
                 return array
         array = np.empty(len(self.choices), dtype=object)
         array[:] = self.choices
         return array
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_index"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_index", "_values")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -431,6 +455,17 @@ class Ordinal(_Choices):
     """
 
     kind: ClassVar[int] = ORDERED
+
+
+def stable_repr(value: Any) -> str:
+    """The repr of a parameter or a choice, the same in every process: sets are sorted."""
+    if isinstance(value, _Choices):
+        return f"{type(value).__name__}({[*map(stable_repr, value.choices)]!r}, {stable_repr(value.default)})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(stable_repr, value))},)"
+    if isinstance(value, frozenset):
+        return f"frozenset({sorted(map(stable_repr, value))!r})"
+    return repr(value)
 
 
 def _json_value(value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.functions import Config, Function
+from hpo_fast.functions import Config, Function, same
 from hpo_fast.parameters import (
     CATEGORICAL,
     NO_DEFAULT,
@@ -30,10 +30,13 @@ from hpo_fast.parameters import (
     condition_levels,
     parameter_from_dict,
     parameter_to_dict,
+    stable_repr,
     value_reader,
 )
 
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
+
+MAX_THREADS = 4096
 
 
 class Space:
@@ -207,7 +210,7 @@ class Space:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return self._functions() == other._functions() and list(map(repr, self._parameters.items())) == list(map(repr, other._parameters.items()))
+        return self._functions() == other._functions() and self._description() == other._description()
 
     def __hash__(self) -> int:
         return hash(tuple(self._parameters))
@@ -296,10 +299,10 @@ class Space:
             return ok
         if len(rows) == 1:
             config = self._config(self._codec.params(rows)[0])
-            return np.array([all(bool(f.one(config)) for f in self._requirements)])
-        columns, singles = self._configs(rows)
+            return np.array([all(f.truth([f.one(config)])[0] for f in self._requirements)])
+        columns, single = self._configs(rows)
         for f in self._requirements:
-            ok &= f.many(columns, len(rows), singles).astype(bool)
+            ok &= f.truth(f.many(columns, len(rows), single))
         return ok
 
     def _config(self, params: Mapping[str, Any]) -> Config:
@@ -314,21 +317,21 @@ class Space:
             values[name] = f.one(config)
         return config
 
-    def _configs(self, rows: np.ndarray) -> tuple[Config, Callable[[], list[Config]]]:
-        """Columns for the functions, derived ones included, and the same configurations one by one when asked for."""
+    def _configs(self, rows: np.ndarray) -> tuple[Config, Callable[[int], Config]]:
+        """Columns for the functions, derived ones included, and a function that gives configuration i by itself."""
         values = self._searched_columns(rows)
         active = {name: ~np.isnan(rows[:, j]) for j, name in enumerate(self._parameters)}
         columns = Config(values, active)
-        cache: list[Config] = []
+        cache: dict[int, Config] = {}
 
-        def singles() -> list[Config]:
-            if not cache:
-                cache.extend(self._config(params) for params in self._codec.params(rows))
-            return cache
+        def single(i: int) -> Config:
+            if i not in cache:
+                cache[i] = self._config(self._codec.params(rows[i : i + 1])[0])
+            return cache[i]
 
         for name, f in self._derived.items():
-            values[name] = f.many(columns, len(rows), singles)
-        return columns, singles
+            values[name] = f.many(columns, len(rows), single)
+        return columns, single
 
     # -- rows and values --------------------------------------------------------------------------------------------
 
@@ -397,7 +400,7 @@ class Space:
         for params, row in zip(configs, rows, strict=True):
             for name in self._derived.keys() & params.keys():
                 computed = self._config(self._codec.params(row[None])[0])[name]
-                if not _same(computed, params[name]):
+                if not same(computed, params[name]):
                     raise ValueError(f"derived parameter {name!r} is {params[name]!r} but its function gives {computed!r}: leave it out")
 
     def decode(self, rows: np.ndarray) -> list[dict[str, Any]]:
@@ -484,7 +487,7 @@ class Space:
             If a requirement holds for fewer than about one in a million configurations.
         """
         n, seed, first = check_int("n", n, 0), check_int("seed", seed, 0), check_int("first", first, 0)
-        return _core.uniform_rows(self._box, seed, first, n, self.constraint, check_int("threads", threads, 1))
+        return _core.uniform_rows(self._box, seed, first, n, self.constraint, check_int("threads", threads, 1, MAX_THREADS))
 
     def validate(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration in canonical form: values of the declared types, derived parameters added.
@@ -514,14 +517,17 @@ class Space:
         for params in self._codec.params(rows):
             config = self._config(params)
             for f in self._requirements:
-                if not f.one(config):
+                if not f.truth([f.one(config)])[0]:
                     raise ValueError(f"{params!r} violates {f.role} ({getattr(f.fn, '__qualname__', f.fn)}): change it until the function is true")
 
-    def _rows(self, rows: Any) -> np.ndarray:
+    def _rows(self, rows: object) -> np.ndarray:
         """`rows` as a checked array (n, d)."""
         try:
-            rows = np.asarray(rows, dtype=np.float64)
-        except (TypeError, ValueError):
+            rows = np.asarray(rows)
+            if rows.dtype.kind == "c":
+                raise TypeError
+            rows = rows.astype(np.float64, copy=False)
+        except (TypeError, ValueError, OverflowError):
             raise TypeError(f"rows must be an array of numbers (n, {len(self)}), got {type(rows).__name__}") from None
         if rows.ndim != 2 or rows.shape[1] != len(self):
             raise ValueError(f"rows must have shape (n, {len(self)}), got {rows.shape}")
@@ -530,6 +536,8 @@ class Space:
             column = rows[:, j]
             if ((column < 0) | (column > top)).any():
                 raise ValueError(f"rows: column {j} ({name!r}) must lie in [0, {top}], got {column[(column < 0) | (column > top)][0]!r}")
+            if p.kind == CATEGORICAL and (part := column % 1 > 0).any():
+                raise ValueError(f"rows: column {j} ({name!r}) holds the index of a choice, got {column[part][0]!r}")
             active = self._box.active(j, rows) if p.condition is not None else np.True_
             if (np.isnan(column) == active).any():
                 i = int(np.argmax(np.isnan(column) == active))
@@ -586,13 +594,13 @@ class Space:
         ValueError
             If `data` is not such a description, or the functions do not match what it lists.
         """
-        derived = dict(derived or {})
         try:
+            derived = dict(derived or {})
             if data["format"] != 1:
                 raise ValueError(f"format {data['format']!r} of the space is unknown: this version reads format 1")
             listed, n_requirements = list(data["derived"]), int(data["requirements"])
             parameters = {name: parameter_from_dict(p) for name, p in data["parameters"].items()}
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise ValueError(f"not a description of a space: {error!r}") from error
         if set(derived) != set(listed):
             raise ValueError(f"the space has the derived parameters {listed}, got functions for {sorted(derived)}: pass derived={{name: function}}")
@@ -608,8 +616,14 @@ class Space:
     @property
     def fingerprint(self) -> str:
         """A hash of what the encoding depends on: two spaces with the same one read each other's rows."""
-        text = json.dumps([[name, repr(p), repr(p.condition)] for name, p in self._parameters.items()])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self._description()).encode()).hexdigest()[:16]
+
+    def _description(self) -> list[list[Any]]:
+        """What tells two spaces apart, but for the functions. Conditions by level: a set of values has no fixed order."""
+        return [
+            [name, stable_repr(p), p.condition and [p.condition.parent, condition_levels(self._parameters[p.condition.parent], p.condition.values)]]
+            for name, p in self._parameters.items()
+        ]
 
     def __reduce__(self) -> Any:
         derived = {name: f.fn for name, f in self._derived.items()}
@@ -642,13 +656,6 @@ def _absent(p: Parameter) -> Any:
     if isinstance(p, (Float, Int)):
         return math.nan
     return None if p.values(np.zeros(1)).dtype == object else math.nan
-
-
-def _same(a: Any, b: Any) -> bool:
-    try:
-        return bool(a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-12))
-    except TypeError:
-        return False
 
 
 def check_int(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:

@@ -16,9 +16,13 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kHalfLog2Pi = 0.91893853320467274178;
 constexpr double kSqrtHalf = 0.70710678118654752440;
-constexpr std::size_t kTile = 64;      // kernels at a time: a tile of accumulators and columns stays in L1
+constexpr std::size_t kTile = 32;      // kernels at a time: a tile of accumulators and columns stays in L1
 constexpr std::size_t kQueries = 24;   // candidates at a time
 constexpr std::size_t kRecent = 25;
+// A cell this many bandwidths away gets phi(z) / z, z at its nearer edge, with z held at kFar: e^-18 of the kernel, which the
+// prior kernel drowns.
+constexpr double kFar = 6.0;
+constexpr double kLogFar = 1.79175946922805500081;
 
 // acc (q, kTile) -= sum over columns of (x_qj inverse_j - scaled_mu_j)^2: the hot loop. Two columns and four candidates at a
 // time, so that the accumulators are loaded and stored once for every 16 operations. x is (columns, kQueries); both counts
@@ -55,18 +59,40 @@ HPO_CLONES void subtract_square(const double* scaled_mu, const double* inverse, 
     }
 }
 
+// out (n,) -= (x inverse - scaled_mu)^2: one kernel, many candidates.
+HPO_CLONES void subtract_kernel(const double* x, double inverse, double scaled_mu, std::size_t n, double* out) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const double z = x[i] * inverse - scaled_mu;
+        out[i] -= z * z;
+    }
+}
+
 // acc (kTile,) += delta where choice == x.
 HPO_CLONES void add_where_equal(const double* choice, double x, double delta, double* acc) {
     for (std::size_t t = 0; t < kTile; ++t) acc[t] += choice[t] == x ? delta : 0.0;
 }
 
-HPO_CLONES double tile_max(const double* x) {
-    double m[8] = {x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
-    for (std::size_t t = 8; t < kTile; t += 8)
-        for (std::size_t l = 0; l < 8; ++l) m[l] = x[t + l] > m[l] ? x[t + l] : m[l];
-    double best = m[0];
-    for (std::size_t l = 1; l < 8; ++l) best = m[l] > best ? m[l] : best;
-    return best;
+// Adds a tile to a running log-sum-exp: sum of e^(acc - top). Blocks that lie 40 below the top add less than the last bit of
+// the sum, and far kernels are the rule, so most exps are saved.
+HPO_CLONES void fold_tile(const double* acc, double* top, double* sum) {
+    for (std::size_t t = 0; t < kTile; t += kBlock) {
+        const double* x = acc + t;
+        double m[8];
+        for (std::size_t l = 0; l < 8; ++l) m[l] = x[l] > x[l + 8] ? x[l] : x[l + 8];
+        for (std::size_t l = 0; l < 4; ++l) m[l] = m[l] > m[l + 4] ? m[l] : m[l + 4];
+        for (std::size_t l = 0; l < 2; ++l) m[l] = m[l] > m[l + 2] ? m[l] : m[l + 2];
+        const double highest = m[0] > m[1] ? m[0] : m[1];
+        if (!(highest > *top - 40.0)) continue;
+        if (highest > *top) {
+            *sum *= lane::exp(*top - highest);
+            *top = highest;
+        }
+        double e[kBlock];
+        for (std::size_t l = 0; l < kBlock; ++l) e[l] = lane::exp(x[l] - *top);
+        for (std::size_t l = 0; l < 8; ++l) e[l] += e[l + 8];
+        for (std::size_t l = 0; l < 4; ++l) e[l] += e[l + 4];
+        *sum += (e[0] + e[2]) + (e[1] + e[3]);
+    }
 }
 
 std::size_t padded(std::size_t n) { return (n + kTile - 1) / kTile * kTile; }
@@ -91,18 +117,18 @@ struct Parzen::Table {
 };
 
 Parzen::Parzen(const Box& box, std::vector<std::size_t> columns, const ParzenOptions& options)
-    : box_(box), columns_(std::move(columns)), options_(options), ids_(1, -1) {
+    : box_(box), columns_(std::move(columns)), options_(options) {
     options_.check();
     for (const std::size_t j : columns_) {
-        if (box.column(j).kind == Kind::categorical) categorical_.push_back({j, static_cast<double>(box.column(j).levels), {}, 0.0, 0.0});
-        else numeric_.push_back({j, box.column(j).kind == Kind::ordered, {}, {}, {}, {}, {}, {}, {}, {}, {}});
+        if (box.column(j).kind == Kind::categorical) {
+            categorical_.push_back({j, static_cast<double>(box.column(j).levels), {}, 0.0, 0.0});
+        } else {
+            numeric_.emplace_back();
+            numeric_.back().j = j;
+            numeric_.back().ordered = box.column(j).kind == Kind::ordered;
+        }
     }
-    rebuild({}, {});
-    finish();
-}
-
-std::size_t Parzen::slot_of(std::int64_t id) const {
-    return std::lower_bound(members_.begin(), members_.end(), std::make_pair(id, std::size_t{0}))->second;
+    update({}, nullptr, {}, true);
 }
 
 void Parzen::resize(std::size_t slots) {
@@ -111,6 +137,7 @@ void Parzen::resize(std::size_t slots) {
     for (auto& c : numeric_) {
         c.mu.resize(n, 0.5);
         c.sigma.resize(n, 1.0);
+        c.gap.resize(n, 1.0);
         c.inverse.resize(n, kSqrtHalf);
         c.scaled_mu.resize(n, 0.5 * kSqrtHalf);
         c.below.resize(n, 0.0);
@@ -118,16 +145,45 @@ void Parzen::resize(std::size_t slots) {
         c.log_norm.resize(n, 0.0);
     }
     for (auto& c : categorical_) c.choice.resize(n, -1.0);
+    norm_.resize(n);
     base_.resize(n);
+}
+
+// Where (mu, id) is, or belongs, in the sorted column.
+std::size_t Parzen::position(const Numeric& c, double mu, std::int64_t id) const {
+    std::size_t first = 0, last = c.sorted.size();
+    while (first < last) {
+        const std::size_t middle = (first + last) / 2;
+        const double other = c.sorted_mu[middle];
+        if (other < mu || (other == mu && ids_[c.sorted[middle]] < id)) first = middle + 1;
+        else last = middle;
+    }
+    return first;
+}
+
+// The distance of mu to the farther of the neighbours `before` - 1 and `after` in the sorted column. The ends of the range
+// are no neighbours, but a kernel that is alone reaches the farther end.
+double Parzen::gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const {
+    const double left = before == 0 ? -1.0 : mu - c.sorted_mu[before - 1];
+    const double right = after >= c.sorted.size() ? -1.0 : c.sorted_mu[after] - mu;
+    return left < 0.0 && right < 0.0 ? std::max(mu, 1.0 - mu) : std::max(left, right);
+}
+
+void Parzen::touch(Numeric& c, std::size_t i) const {
+    if (i >= c.sorted.size()) return;
+    const std::size_t slot = c.sorted[i];
+    c.gap[slot] = gap(c, i, i + 1, c.sorted_mu[i]);
+    c.touched.push_back(slot);
 }
 
 void Parzen::unlink(std::size_t slot) {
     const std::int64_t id = ids_[slot];
     for (auto& c : numeric_) {
-        const auto at = std::lower_bound(c.sorted.begin(), c.sorted.end(), std::make_pair(c.mu[slot], id));
-        if (at != c.sorted.begin()) c.touched.push_back(slot_of(std::prev(at)->second));
-        if (std::next(at) != c.sorted.end()) c.touched.push_back(slot_of(std::next(at)->second));
-        c.sorted.erase(at);
+        const std::size_t i = position(c, c.mu[slot], id);
+        c.sorted_mu.erase(c.sorted_mu.begin() + static_cast<std::ptrdiff_t>(i));
+        c.sorted.erase(c.sorted.begin() + static_cast<std::ptrdiff_t>(i));
+        if (i > 0) touch(c, i - 1);
+        touch(c, i);
     }
     members_.erase(std::lower_bound(members_.begin(), members_.end(), std::make_pair(id, std::size_t{0})));
     ids_[slot] = -1;
@@ -138,63 +194,53 @@ void Parzen::link(std::size_t slot, std::int64_t id, const double* row) {
     members_.insert(std::lower_bound(members_.begin(), members_.end(), member), member);
     ids_[slot] = id;
     for (auto& c : numeric_) {
-        c.mu[slot] = row[c.j];
-        const auto entry = std::make_pair(row[c.j], id);
-        const auto at = c.sorted.insert(std::lower_bound(c.sorted.begin(), c.sorted.end(), entry), entry);
-        c.touched.push_back(slot);
-        if (at != c.sorted.begin()) c.touched.push_back(slot_of(std::prev(at)->second));
-        if (std::next(at) != c.sorted.end()) c.touched.push_back(slot_of(std::next(at)->second));
+        const double mu = c.mu[slot] = row[c.j];
+        const std::size_t i = position(c, mu, id);
+        c.sorted_mu.insert(c.sorted_mu.begin() + static_cast<std::ptrdiff_t>(i), mu);
+        c.sorted.insert(c.sorted.begin() + static_cast<std::ptrdiff_t>(i), static_cast<std::uint32_t>(slot));
+        if (i > 0) touch(c, i - 1);
+        touch(c, i);
+        touch(c, i + 1);
     }
     for (auto& c : categorical_) c.choice[slot] = row[c.j];
 }
 
-void Parzen::rebuild(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows) {
+void Parzen::rebuild(const std::vector<std::int64_t>& ids, const double* told) {
+    const std::size_t d = box_.dims();
     ids_.assign(1, -1);
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
     resize(ids.size());
     members_.clear();
-    for (std::size_t s = 0; s < ids.size(); ++s) {
-        ids_[s + 1] = ids[s];
-        members_.emplace_back(ids[s], s + 1);
-    }
+    for (std::size_t s = 1; s < ids_.size(); ++s) members_.emplace_back(ids_[s], s);
     std::sort(members_.begin(), members_.end());
     for (auto& c : numeric_) {
         c.mu[0] = 0.5;
         c.sorted.clear();
-        for (std::size_t s = 0; s < ids.size(); ++s) {
-            c.mu[s + 1] = rows[s][c.j];
-            c.sorted.emplace_back(rows[s][c.j], ids[s]);
-        }
-        std::sort(c.sorted.begin(), c.sorted.end());
+        c.sorted_mu.clear();
+        for (std::size_t s = 1; s < ids_.size(); ++s) c.mu[s] = told[static_cast<std::size_t>(ids_[s]) * d + c.j];
+        for (const auto& [id, slot] : members_) c.sorted.push_back(static_cast<std::uint32_t>(slot));
+        std::stable_sort(c.sorted.begin(), c.sorted.end(), [&](std::uint32_t a, std::uint32_t b) { return c.mu[a] < c.mu[b]; });
+        for (const std::uint32_t slot : c.sorted) c.sorted_mu.push_back(c.mu[slot]);
+        for (std::size_t i = 0; i < c.sorted.size(); ++i) c.gap[c.sorted[i]] = gap(c, i, i + 1, c.sorted_mu[i]);
     }
     for (auto& c : categorical_) {
         c.choice[0] = -1.0;
-        for (std::size_t s = 0; s < ids.size(); ++s) c.choice[s + 1] = rows[s][c.j];
+        for (std::size_t s = 1; s < ids_.size(); ++s) c.choice[s] = told[static_cast<std::size_t>(ids_[s]) * d + c.j];
     }
     min_sigma_ = -1.0;   // every bandwidth is new
 }
 
-void Parzen::update(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows, const std::vector<std::size_t>& changed) {
-    if (changed.size() > 8 + ids.size() / 8) {
-        rebuild(ids, rows);
+void Parzen::update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all) {
+    if (all || changed.size() > 8 + ids.size() / 8) {
+        rebuild(ids, told);
     } else {
         for (const std::size_t s : changed)
             if (s + 1 < ids_.size() && ids_[s + 1] >= 0) unlink(s + 1);
         resize(ids.size());
         for (const std::size_t s : changed)
-            if (s < ids.size()) link(s + 1, ids[s], rows[s]);
+            if (s < ids.size()) link(s + 1, ids[s], told + static_cast<std::size_t>(ids[s]) * box_.dims());
     }
     finish();
-}
-
-// The farther neighbour, ends of the range not counting as neighbours; alone: the farther end.
-double Parzen::bandwidth(const Numeric& c, double mu, std::int64_t id) const {
-    const auto entry = std::make_pair(mu, id);
-    const auto at = std::lower_bound(c.sorted.begin(), c.sorted.end(), entry);
-    const auto after = at != c.sorted.end() && *at == entry ? std::next(at) : at;
-    const double left = at == c.sorted.begin() ? -1.0 : mu - std::prev(at)->first;
-    const double right = after == c.sorted.end() ? -1.0 : after->first - mu;
-    const double gap = left < 0.0 && right < 0.0 ? std::max(mu, 1.0 - mu) : std::max(left, right);
-    return std::clamp(gap, min_sigma_, 1.0);
 }
 
 void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
@@ -202,7 +248,7 @@ void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
     std::vector<double> a(n), b(n), mass(n), log_mass(n);
     for (std::size_t i = 0; i < n; ++i) {
         const std::size_t s = slots[i];
-        c.sigma[s] = s == 0 ? 1.0 : bandwidth(c, c.mu[s], ids_[s]);
+        c.sigma[s] = s == 0 ? 1.0 : std::clamp(c.gap[s], min_sigma_, 1.0);
         c.inverse[s] = kSqrtHalf / c.sigma[s];
         c.scaled_mu[s] = c.mu[s] * c.inverse[s];
         a[i] = -c.mu[s] / c.sigma[s];
@@ -229,18 +275,21 @@ void Parzen::finish() {
     const double min_sigma = 1.0 / std::min(1.0 / options_.min_bandwidth, 1.0 + n_kernels);
     const bool all = min_sigma != min_sigma_;
     min_sigma_ = min_sigma;
-    std::vector<std::size_t> every;
+    std::vector<std::size_t> every, renewed;
     if (all)
         for (std::size_t s = 0; s < slots; ++s) every.push_back(s);
     for (auto& c : numeric_) {
         auto& touched = c.touched;
-        if (!all) {
-            std::sort(touched.begin(), touched.end());
-            touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-            touched.erase(std::remove_if(touched.begin(), touched.end(), [&](std::size_t s) { return s >= slots; }), touched.end());
-        }
+        std::sort(touched.begin(), touched.end());
+        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+        touched.erase(std::remove_if(touched.begin(), touched.end(), [&](std::size_t s) { return s >= slots || ids_[s] < 0; }), touched.end());
         set_bandwidths(c, all ? every : touched);
+        if (!all) renewed.insert(renewed.end(), touched.begin(), touched.end());
         touched.clear();
+    }
+    for (const std::size_t s : all ? every : renewed) {
+        norm_[s] = 0.0;
+        for (const auto& c : numeric_) norm_[s] += c.log_norm[s];
     }
     // Weights by age (Bergstra & Cox, "Hyperparameter optimization and boosting for classifying facial expressions", 2013).
     const std::size_t n = members_.size();
@@ -268,9 +317,7 @@ void Parzen::finish() {
         miss += c.log_miss;
         uniform -= std::log(c.choices);
     }
-    for (std::size_t s = 0; s < slots; ++s) base_[s] = weight[s] - log_total_ + (s == 0 ? uniform : miss);
-    for (const auto& c : numeric_)
-        for (std::size_t s = 0; s < slots; ++s) base_[s] += c.log_norm[s];
+    for (std::size_t s = 0; s < slots; ++s) base_[s] = weight[s] - log_total_ + (s == 0 ? uniform : miss) + norm_[s];
     std::fill(base_.begin() + static_cast<std::ptrdiff_t>(slots), base_.end(), -kInf);
 }
 
@@ -300,8 +347,9 @@ Parzen::Table Parzen::make_table(const Numeric& c, const double* x, std::size_t 
     // Equal values are neighbours in the sorted column; nearly all of them have the same bandwidth.
     table.pair_of.assign(base_.size(), 0);
     std::vector<double> mu{0.5}, sigma{1.0};
-    for (const auto& [value, id] : c.sorted) {
-        const std::size_t s = slot_of(id);
+    for (std::size_t i = 0; i < c.sorted.size(); ++i) {
+        const double value = c.sorted_mu[i];
+        const std::size_t s = c.sorted[i];
         std::size_t p = mu.size();
         while (p > 1 && mu[p - 1] == value && sigma[p - 1] != c.sigma[s]) --p;
         if (p <= 1 || mu[p - 1] != value) {
@@ -313,16 +361,25 @@ Parzen::Table Parzen::make_table(const Numeric& c, const double* x, std::size_t 
     }
     table.pairs = mu.size();
     std::vector<double> log_sigma(mu.size()), a(mu.size()), b(mu.size());
+    std::vector<std::size_t> near(mu.size());
     log(sigma.data(), log_sigma.data(), sigma.size());
     table.log_mass.resize(kept * table.pairs);
     for (std::size_t l = 0; l < kept; ++l) {
         double* out = table.log_mass.data() + l * table.pairs;
+        std::size_t n_near = 0;
         for (std::size_t p = 0; p < table.pairs; ++p) {
-            a[p] = (lower[l] - mu[p]) / sigma[p];
-            b[p] = (upper[l] - mu[p]) / sigma[p];
+            const double from = (lower[l] - mu[p]) / sigma[p], to = (upper[l] - mu[p]) / sigma[p];
+            const double z = std::max({from, -to, 0.0});
+            if (z > kFar && !options_.exact) {
+                out[p] = -0.5 * z * z - kLogFar + log_sigma[p];
+                continue;
+            }
+            a[n_near] = from;
+            b[n_near] = to;
+            near[n_near++] = p;
         }
-        log_interval_mass(a.data(), b.data(), out, table.pairs);
-        for (std::size_t p = 0; p < table.pairs; ++p) out[p] += log_sigma[p] + kHalfLog2Pi;
+        log_interval_mass(a.data(), b.data(), a.data(), n_near);
+        for (std::size_t i = 0; i < n_near; ++i) out[near[i]] = a[i] + log_sigma[near[i]] + kHalfLog2Pi;
     }
     return table;
 }
@@ -349,7 +406,7 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
         std::fill(top, top + kQueries, -kInf);
         std::fill(sum, sum + kQueries, 0.0);
         for (std::size_t t0 = 0; t0 < base_.size(); t0 += kTile) {
-            for (std::size_t q = 0; q < kQueries; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
+            for (std::size_t q = 0; q < (nq + 3) / 4 * 4; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
             for (std::size_t k = 0; k < smooth.size(); ++k) {
                 scaled_mu[k] = numeric_[smooth[k]].scaled_mu.data() + t0;
                 inverse[k] = numeric_[smooth[k]].inverse.data() + t0;
@@ -381,66 +438,65 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
                 const double* column = pool.column(c.j) + first + q0;
                 for (std::size_t q = 0; q < nq; ++q) add_where_equal(c.choice.data() + t0, column[q], c.log_hit - c.log_miss, acc.data() + q * kTile);
             }
-            // Running log-sum-exp; a tile that lies 40 below adds less than the last bit.
-            for (std::size_t q = 0; q < nq; ++q) {
-                const double* a = acc.data() + q * kTile;
-                const double m = tile_max(a);
-                if (!(m > top[q] - 40.0)) continue;
-                if (m > top[q]) {
-                    sum[q] *= std::exp(top[q] - m);
-                    top[q] = m;
-                }
-                sum[q] += sum_exp(a, kTile, top[q]);
-            }
+            for (std::size_t q = 0; q < nq; ++q) fold_tile(acc.data() + q * kTile, &top[q], &sum[q]);
         }
         for (std::size_t q = 0; q < nq; ++q) out[q0 + q] = sum[q] > 0.0 ? top[q] + std::log(sum[q]) + log_width[q0 + q] : -kInf;
     }
 }
 
-void Parzen::log_kernel(const double* row, const Pool& pool, std::size_t first, std::size_t n, double* out) const {
-    const std::int64_t newest = std::numeric_limits<std::int64_t>::max();
+Parzen::Kernel Parzen::kernel(const double* row) const {
     const std::size_t d = numeric_.size();
-    std::vector<double> sigma(d), a(d), b(d), log_mass(d), log_sigma(d);
+    Kernel kernel{row, std::vector<double>(d), -log_total_};
+    std::vector<double> a(d), b(d), log_sigma(d);
     for (std::size_t k = 0; k < d; ++k) {
         const auto& c = numeric_[k];
-        sigma[k] = bandwidth(c, row[c.j], newest);
-        a[k] = -row[c.j] / sigma[k];
-        b[k] = (1.0 - row[c.j]) / sigma[k];
+        const double mu = row[c.j];
+        const std::size_t i = position(c, mu, std::numeric_limits<std::int64_t>::max());
+        kernel.sigma[k] = std::clamp(gap(c, i, i, mu), min_sigma_, 1.0);
+        a[k] = -mu / kernel.sigma[k];
+        b[k] = (1.0 - mu) / kernel.sigma[k];
     }
-    log_interval_mass(a.data(), b.data(), log_mass.data(), d);
-    log(sigma.data(), log_sigma.data(), d);
-    double constant = -log_total_;
-    for (const auto& c : categorical_) constant += c.log_miss;
-    for (std::size_t k = 0; k < d; ++k) constant -= log_mass[k];
-    std::fill(out, out + n, constant);
-    std::vector<double> lower(n), upper(n);
-    for (std::size_t k = 0; k < d; ++k) {
+    log_interval_mass(a.data(), b.data(), a.data(), d);
+    log(kernel.sigma.data(), log_sigma.data(), d);
+    for (std::size_t k = 0; k < d; ++k) kernel.constant -= a[k] + log_sigma[k] + kHalfLog2Pi;
+    for (const auto& c : categorical_) kernel.constant += c.log_miss;
+    return kernel;
+}
+
+void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, std::size_t first, std::size_t n, double* out) const {
+    std::fill(out, out + n, kernel.constant);
+    std::vector<double> lower, upper;
+    for (std::size_t k = 0; k < numeric_.size(); ++k) {
         const auto& c = numeric_[k];
         const double* x = pool.column(c.j) + first;
-        const double mu = row[c.j], inverse = kSqrtHalf / sigma[k];
-        const double shift = -kHalfLog2Pi - log_sigma[k];
+        const double mu = kernel.row[c.j], sigma = kernel.sigma[k];
+        if (!c.ordered) {
+            subtract_kernel(x, kSqrtHalf / sigma, mu * (kSqrtHalf / sigma), n, out);
+            continue;
+        }
+        lower.resize(n);
+        upper.resize(n);
         bool wide = false;
-        for (std::size_t i = 0; c.ordered && i < n; ++i) {
+        for (std::size_t i = 0; i < n; ++i) {
             box_.cell(c.j, box_.level(c.j, x[i]), &lower[i], &upper[i]);
             wide = wide || !is_narrow(lower[i], upper[i]);
         }
         if (wide) {
+            const double log_sigma = std::log(sigma);
             for (std::size_t i = 0; i < n; ++i) {
-                lower[i] = (lower[i] - mu) / sigma[k];
-                upper[i] = (upper[i] - mu) / sigma[k];
+                lower[i] = (lower[i] - mu) / sigma;
+                upper[i] = (upper[i] - mu) / sigma;
             }
             log_interval_mass(lower.data(), upper.data(), lower.data(), n);
-            for (std::size_t i = 0; i < n; ++i) out[i] += lower[i];
-            continue;
-        }
-        for (std::size_t i = 0; i < n; ++i) {
-            const double z = (x[i] - mu) * inverse;
-            out[i] += shift - z * z + (c.ordered ? std::log(upper[i] - lower[i]) : 0.0);
+            for (std::size_t i = 0; i < n; ++i) out[i] += lower[i] + log_sigma + kHalfLog2Pi;
+        } else {
+            subtract_kernel(x, kSqrtHalf / sigma, mu * (kSqrtHalf / sigma), n, out);
+            for (std::size_t i = 0; i < n; ++i) out[i] += std::log(upper[i] - lower[i]);
         }
     }
     for (const auto& c : categorical_) {
         const double* x = pool.column(c.j) + first;
-        for (std::size_t i = 0; i < n; ++i) out[i] += x[i] == row[c.j] ? c.log_hit - c.log_miss : 0.0;
+        for (std::size_t i = 0; i < n; ++i) out[i] += x[i] == kernel.row[c.j] ? c.log_hit - c.log_miss : 0.0;
     }
 }
 

@@ -41,31 +41,41 @@ public:
     std::size_t size() const { return members_.size(); }   // kernels without the prior
     const std::vector<std::size_t>& columns() const { return columns_; }
 
-    // Slot s holds observation ids[s] with row rows[s] (d,); `changed` are the slots that may differ from the last call.
-    void update(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows, const std::vector<std::size_t>& changed);
+    // Slot s holds observation ids[s], whose row is told + ids[s] d; `changed` are the slots that may differ from the last
+    // call. Many changes, or `all`, rebuild everything; the bits are the same.
+    void update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all);
 
     // out[i] = log p of candidates first .. first + n of the pool.
     void log_density(const Pool& pool, std::size_t first, std::size_t n, double* out) const;
 
-    // out[i] = log of the weighted kernel that `row` (d,) would be as the newest member, without moving the others:
-    // how pending points are added.
-    void log_kernel(const double* row, const Pool& pool, std::size_t first, std::size_t n, double* out) const;
+    // The kernel that `row` (d,), which must outlive it, would be as the newest member, without moving the others: how
+    // pending points are added.
+    struct Kernel {
+        const double* row;
+        std::vector<double> sigma;   // by numeric column
+        double constant;             // log of its weight and norm
+    };
+    Kernel kernel(const double* row) const;
+    // out[i] = log of the weighted kernel at candidates first .. first + n of the pool.
+    void log_kernel(const Kernel& kernel, const Pool& pool, std::size_t first, std::size_t n, double* out) const;
 
     // Draws candidates first .. first + n of the pool: candidate i from blocks i * blocks .. of the stream, whose uniform
     // number j is used for column j and number dims + `salt` for the choice of the kernel.
     void sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, std::size_t first, std::size_t n, Pool& pool) const;
 
 private:
-    struct Numeric {   // one numeric column, by slot
+    struct Numeric {   // one numeric column; all but `sorted` by slot
         std::size_t j;
         bool ordered;
         std::vector<double> mu, sigma;
+        std::vector<double> gap;                  // to the farther neighbour: the bandwidth before it is clipped
         std::vector<double> inverse, scaled_mu;   // 1 / (sigma sqrt 2), mu / (sigma sqrt 2)
-        std::vector<double> below;      // Phi at the lower end
-        std::vector<double> mass;       // of the untruncated normal inside [0, 1]
-        std::vector<double> log_norm;   // of the truncated density at its mode
-        std::vector<std::pair<double, std::int64_t>> sorted;   // (mu, id), ascending
-        std::vector<std::size_t> touched;                      // slots whose neighbours changed
+        std::vector<double> below;                // Phi at the lower end
+        std::vector<double> mass;                 // of the untruncated normal inside [0, 1]
+        std::vector<double> log_norm;             // of the truncated density at its mode
+        std::vector<double> sorted_mu;            // ascending, equal ones by age
+        std::vector<std::uint32_t> sorted;        // the slots in that order
+        std::vector<std::size_t> touched;         // slots whose gap changed
     };
     struct Categorical {
         std::size_t j;
@@ -77,12 +87,13 @@ private:
 
     void unlink(std::size_t slot);
     void link(std::size_t slot, std::int64_t id, const double* row);
-    void rebuild(const std::vector<std::int64_t>& ids, const std::vector<const double*>& rows);
+    void rebuild(const std::vector<std::int64_t>& ids, const double* told);
     void resize(std::size_t slots);
     void finish();
     void set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots);
-    double bandwidth(const Numeric& c, double mu, std::int64_t id) const;
-    std::size_t slot_of(std::int64_t id) const;
+    std::size_t position(const Numeric& c, double mu, std::int64_t id) const;
+    double gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const;
+    void touch(Numeric& c, std::size_t position) const;
     bool is_narrow(double lower, double upper) const;
     // The table for candidates x (n,); log_width (n,) += the log width of the narrow cells, which are not in it.
     Table make_table(const Numeric& c, const double* x, std::size_t n, double* log_width) const;
@@ -94,6 +105,7 @@ private:
     std::vector<Categorical> categorical_;
     std::vector<std::int64_t> ids_;                                   // by slot; slot 0 is the prior's (-1)
     std::vector<std::pair<std::int64_t, std::size_t>> members_;       // (id, slot), by age
+    std::vector<double> norm_;      // by slot: sum of log_norm over the columns
     std::vector<double> base_;      // by slot: log weight + everything that does not depend on x; padded with -inf
     std::vector<double> cumulative_;   // weights, for sampling
     double log_total_ = 0.0;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "base/parallel.h"
+#include "base/vmath.h"
 
 namespace hpo {
 
@@ -14,11 +15,6 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMaxExtra = 125;   // pending trials for which the pool still grows; beyond, its window moves on
-
-double log_add(double a, double b) {
-    const double top = std::max(a, b);
-    return top == -kInf ? top : top + std::log(std::exp(a - top) + std::exp(b - top));
-}
 
 }  // namespace
 
@@ -46,7 +42,7 @@ Tpe::Tpe(const Box& box, const Grid& grid, const TpeOptions& options, std::uint6
         std::sort(m.begin(), m.end());
         // A reservoir of its own seed a group: otherwise all would drop the same observations.
         groups_.push_back({m[0], m, Reservoir(options.max_kernels, seed ^ (m[0] * 0x9E3779B97F4A7C15u)), Parzen(box, m, options.parzen),
-                           Parzen(box, m, options.parzen), {}, {}, {}});
+                           Parzen(box, m, options.parzen), {}, {}, {}, {}});
     }
 }
 
@@ -99,78 +95,73 @@ void Tpe::tell_one(const double* told, double y) {
 
 // The mixtures of what has been told; in exact mode the pending points are members of the bad ones too.
 void Tpe::synchronise(ConstMatrix pending) {
-    std::vector<std::int64_t> good;
+    std::vector<std::int64_t> good, ids;
     for (std::size_t i = 0; i < n_good_; ++i) good.push_back(top_[i].second);
     std::sort(good.begin(), good.end());
+    const std::size_t told = rows_.size();
+    if (options_.parzen.exact) rows_.insert(rows_.end(), pending.data, pending.data + pending.rows * pending.cols);
     for (auto& group : groups_) {
-        const auto load = [&](Parzen& parzen, const std::vector<std::int64_t>& ids, const std::vector<std::size_t>& changed, std::size_t n_pending) {
-            std::vector<std::int64_t> all;
-            std::vector<const double*> rows;
-            for (const std::int64_t id : ids) {
-                all.push_back(id);
-                rows.push_back(row(id));
-            }
-            for (std::size_t p = 0; p < n_pending; ++p) {
-                if (std::isnan(pending.row(p)[group.condition_of])) continue;
-                all.push_back(static_cast<std::int64_t>(n_ + p));
-                rows.push_back(pending.row(p));
-            }
-            parzen.update(all, rows, changed);
-        };
-        const auto everything = [](std::size_t n) {
-            std::vector<std::size_t> slots(n + 16);   // more than an update would take one by one
-            std::iota(slots.begin(), slots.end(), std::size_t{0});
-            return slots;
-        };
         if (good_changed_) {
-            std::vector<std::int64_t> ids;
+            ids.clear();
             for (const std::int64_t id : good)
                 if (active(group, id)) ids.push_back(id);
-            load(group.good, ids, everything(ids.size()), 0);
+            group.good.update(ids, rows_.data(), {}, true);
         }
         const auto changed = group.bad_ids.take_changes();
-        if (options_.parzen.exact) load(group.bad, group.bad_ids.ids(), everything(group.bad_ids.ids().size() + pending.rows), pending.rows);
-        else if (!changed.empty()) load(group.bad, group.bad_ids.ids(), changed, 0);
+        if (options_.parzen.exact) {
+            ids = group.bad_ids.ids();
+            for (std::size_t p = 0; p < pending.rows; ++p)
+                if (active(group, static_cast<std::int64_t>(n_ + p))) ids.push_back(static_cast<std::int64_t>(n_ + p));
+            group.bad.update(ids, rows_.data(), {}, true);
+        } else if (!changed.empty()) {
+            group.bad.update(group.bad_ids.ids(), rows_.data(), changed, false);
+        }
     }
+    rows_.resize(told);
     good_changed_ = false;
 }
 
 void Tpe::fill_pool(std::uint64_t key, std::size_t size) {
-    const std::size_t first = pool_.size();
-    if (size <= first) return;
     pool_.resize(size);
     const Stream stream(seed_, key, Purpose::tpe);
     const auto blocks = static_cast<std::uint32_t>((box_.dims() + groups_.size() + 1) / 2);
-    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, first, size - first, pool_);
-    score(first, size - first);
+    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, 0, size, pool_);
+    score();
 }
 
-void Tpe::score(std::size_t first, std::size_t n) {
+void Tpe::score() {
+    const std::size_t n = pool_.size();
     for (auto& group : groups_) {
-        group.log_good.resize(first + n);
-        group.log_bad.resize(first + n);
-        group.log_pending.resize(first + n, -kInf);
+        group.log_good.resize(n);
+        group.log_bad.resize(n);
+        group.ratio.resize(n);
+        group.pending.assign(n, 0.0);
         const std::size_t work = (group.bad.size() + 1) * (group.columns.size() + 4);
         parallel_for(n, threads_, 500000 / work + 1, [&](std::size_t begin, std::size_t end) {
-            group.good.log_density(pool_, first + begin, end - begin, group.log_good.data() + first + begin);
-            group.bad.log_density(pool_, first + begin, end - begin, group.log_bad.data() + first + begin);
+            group.good.log_density(pool_, begin, end - begin, group.log_good.data() + begin);
+            group.bad.log_density(pool_, begin, end - begin, group.log_bad.data() + begin);
+            for (std::size_t i = begin; i < end; ++i) group.ratio[i] = group.log_good[i] - group.log_bad[i];
         });
     }
 }
 
-void Tpe::add_pending(const double* pending, std::size_t first, std::size_t n) {
-    if (options_.parzen.exact) return;
-    std::vector<double> kernel(n);
+// Adds pending rows to the bad densities of the pool: g (1 + sum of kernel / g).
+void Tpe::add_pending(ConstMatrix rows) {
+    if (options_.parzen.exact || rows.rows == 0) return;
+    const std::size_t n = pool_.size();
+    std::vector<double> log_kernel(n);
     for (auto& group : groups_) {
-        if (std::isnan(pending[group.condition_of])) continue;
-        group.bad.log_kernel(pending, pool_, first, n, kernel.data());
-        for (std::size_t i = 0; i < n; ++i) group.log_pending[first + i] = log_add(group.log_pending[first + i], kernel[i]);
+        for (std::size_t p = 0; p < rows.rows; ++p) {
+            if (std::isnan(rows.row(p)[group.condition_of])) continue;
+            group.bad.log_kernel(group.bad.kernel(rows.row(p)), pool_, 0, n, log_kernel.data());
+            for (std::size_t i = 0; i < n; ++i) log_kernel[i] -= group.log_bad[i];
+            exp(log_kernel.data(), log_kernel.data(), n);
+            for (std::size_t i = 0; i < n; ++i) group.pending[i] += log_kernel[i];
+        }
+        for (std::size_t i = 0; i < n; ++i) log_kernel[i] = 1.0 + group.pending[i];
+        log(log_kernel.data(), log_kernel.data(), n);
+        for (std::size_t i = 0; i < n; ++i) group.ratio[i] = group.log_good[i] - group.log_bad[i] - log_kernel[i];
     }
-}
-
-double Tpe::ratio(const Group& group, std::size_t i) const {
-    const double bad = group.log_pending[i] == -kInf ? group.log_bad[i] : log_add(group.log_bad[i], group.log_pending[i]);
-    return group.log_good[i] - bad;
 }
 
 // Candidate i with its inactive groups NaN.
@@ -181,23 +172,22 @@ void Tpe::copy_candidate(std::size_t i, double* out) const {
     }
 }
 
-// The best acceptable candidate at or after `window`: first the best of each group put together, then candidates as drawn.
-bool Tpe::choose(std::size_t window, const Feasible& feasible, const RowSet& seen, double* out, double* score) const {
+// The best acceptable candidate in [window, end): first the best of each group put together, then candidates as drawn.
+bool Tpe::choose(std::size_t window, std::size_t end, const Feasible& feasible, const RowSet& seen, double* out, double* score) const {
     const auto acceptable = [&](const double* candidate) {
         if (seen.contains(candidate)) return false;
         std::uint8_t ok = 1;
         if (feasible) feasible({candidate, 1, box_.dims()}, &ok);
         return ok != 0;
     };
-    const std::size_t end = pool_.size();
     *score = 0.0;
     for (const auto& group : groups_) {
         const bool is_active = box_.active(group.condition_of, out);
         std::size_t best = window;
         for (std::size_t i = window + 1; is_active && i < end; ++i)
-            if (ratio(group, i) > ratio(group, best)) best = i;
+            if (group.ratio[i] > group.ratio[best]) best = i;
         for (const std::size_t j : group.columns) out[j] = is_active ? pool_.column(j)[best] : std::numeric_limits<double>::quiet_NaN();
-        if (is_active) *score += ratio(group, best);
+        if (is_active) *score += group.ratio[best];
     }
     if (acceptable(out)) return true;
     const std::size_t d = box_.dims();
@@ -206,7 +196,7 @@ bool Tpe::choose(std::size_t window, const Feasible& feasible, const RowSet& see
         double* candidate = rows.data() + (i - window) * d;
         copy_candidate(i, candidate);
         for (const auto& group : groups_)
-            if (!std::isnan(candidate[group.condition_of])) scores[i - window] += ratio(group, i);
+            if (!std::isnan(candidate[group.condition_of])) scores[i - window] += group.ratio[i];
     }
     std::vector<std::uint8_t> ok(end - window, 1);
     if (feasible) feasible({rows.data(), end - window, d}, ok.data());
@@ -230,26 +220,21 @@ std::size_t Tpe::suggest(std::uint64_t number, ConstMatrix pending, const Feasib
             startup_.row(number + i, grid_, feasible, seen, row);
         });
     }
-    synchronise(pending);
-    pool_.resize(0);
-    for (auto& group : groups_) group.log_pending.clear();
     const std::uint64_t key = number - pending.rows;
+    const auto candidates = [&](std::size_t p) { return options_.n_candidates + options_.candidates_per_pending * p; };
     std::vector<double> waiting(pending.data, pending.data + pending.rows * pending.cols);
+    const auto prepare = [&](std::size_t p, std::size_t size) {
+        synchronise({waiting.data(), p, box_.dims()});
+        fill_pool(key, size);
+        add_pending({waiting.data(), p, box_.dims()});
+    };
+    if (!options_.parzen.exact) prepare(pending.rows, candidates(pending.rows + out.rows - 1));
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         const std::size_t p = pending.rows + i;
-        const std::size_t last = options_.n_candidates + options_.candidates_per_pending * p;
         const std::size_t window = options_.candidates_per_pending * (p > kMaxExtra ? p - kMaxExtra : 0);
-        if (options_.parzen.exact) {
-            synchronise({waiting.data(), p, box_.dims()});
-            pool_.resize(0);
-            fill_pool(key, last);
-        } else {
-            const std::size_t known = pool_.size();
-            fill_pool(key, last);
-            if (i > 0) add_pending(out.row(i - 1), 0, known);
-            for (std::size_t k = 0; k < p; ++k) add_pending(waiting.data() + k * box_.dims(), known, last - known);
-        }
-        if (choose(window, feasible, seen, row, &how[i].score)) {
+        if (options_.parzen.exact) prepare(p, candidates(p));
+        else if (i > 0) add_pending({out.row(i - 1), 1, box_.dims()});
+        if (choose(window, candidates(p), feasible, seen, row, &how[i].score)) {
             how[i].path = Path::tpe;
         } else {
             how[i] = {Path::uniform, 0.0};
@@ -265,13 +250,12 @@ void Tpe::log_ratio(ConstMatrix rows, ConstMatrix pending, double* out) {
     pool_.resize(rows.rows);
     for (std::size_t i = 0; i < rows.rows; ++i)
         for (std::size_t j = 0; j < rows.cols; ++j) pool_.column(j)[i] = std::isnan(rows.row(i)[j]) ? 0.0 : rows.row(i)[j];
-    for (auto& group : groups_) group.log_pending.clear();
-    score(0, rows.rows);
-    for (std::size_t p = 0; p < pending.rows; ++p) add_pending(pending.row(p), 0, rows.rows);
+    score();
+    add_pending(pending);
     for (std::size_t i = 0; i < rows.rows; ++i) {
         out[i] = 0.0;
         for (const auto& group : groups_)
-            if (!std::isnan(rows.row(i)[group.condition_of])) out[i] += ratio(group, i);
+            if (!std::isnan(rows.row(i)[group.condition_of])) out[i] += group.ratio[i];
     }
 }
 

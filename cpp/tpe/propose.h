@@ -70,7 +70,8 @@ private:
         std::vector<std::size_t> columns;
         Reservoir bad_ids;
         Parzen good, bad;
-        std::vector<double> log_good, log_bad, log_pending;   // of the pool
+        // Of the pool: densities, the pending points' share of the bad one, and log l - log g with it.
+        std::vector<double> log_good, log_bad, pending, ratio;
     };
 
     const double* row(std::int64_t id) const { return rows_.data() + static_cast<std::size_t>(id) * box_.dims(); }
@@ -78,10 +79,9 @@ private:
     void tell_one(const double* row, double y);
     void synchronise(ConstMatrix pending);
     void fill_pool(std::uint64_t key, std::size_t size);
-    void score(std::size_t first, std::size_t n);
-    void add_pending(const double* row, std::size_t first, std::size_t n);
-    double ratio(const Group& group, std::size_t i) const;
-    bool choose(std::size_t window, const Feasible& feasible, const RowSet& seen, double* out, double* score) const;
+    void score();
+    void add_pending(ConstMatrix rows);
+    bool choose(std::size_t window, std::size_t end, const Feasible& feasible, const RowSet& seen, double* out, double* score) const;
     void copy_candidate(std::size_t i, double* out) const;
 
     const Box& box_;

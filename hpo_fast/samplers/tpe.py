@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.samplers.base import Engine, TrialInfo
+from hpo_fast.samplers.base import TrialInfo
 from hpo_fast.space import Space, check_int
 
 COMPAT = ("optuna5",)

@@ -1,0 +1,162 @@
+"""The compiled core: ``cpp/``, bound in ``cpp/bind``.
+
+Arrays are C-ordered float64 (others are converted on the way in, shapes are checked); n rows, d columns of a box, p pending.
+Wrong shapes and values raise ValueError, wrong types TypeError. What runs without the GIL says so; `feasible` is called with it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Array = NDArray[np.float64]
+# rows (n, d) -> truth values (n,); None is no constraint.
+_Feasible = Callable[[_Array], NDArray[np.bool_]] | None
+
+class _pybind11_type(type):
+    """The metaclass of pybind11's classes."""
+
+class SpaceExhausted(RuntimeError):
+    """Every configuration of a finite space has been suggested, was told or is pending."""
+
+class Infeasible(RuntimeError):
+    """No configuration that satisfies the known constraints could be found."""
+
+# -- base: the building blocks, for the tests against their oracles ---------------------------------------------------
+
+def exp(x: ArrayLike) -> _Array: """e^x, (n,) -> (n,)."""
+def log(x: ArrayLike) -> _Array: """Natural logarithm, (n,) -> (n,)."""
+def ndtr(x: ArrayLike) -> _Array: """Standard normal distribution function, (n,) -> (n,)."""
+def log_ndtr(x: ArrayLike) -> _Array: """Its logarithm, accurate in the lower tail, (n,) -> (n,)."""
+def ndtri(p: ArrayLike) -> _Array: """Its inverse, (n,) in [0, 1] -> (n,)."""
+def log_sum_exp(x: ArrayLike) -> float: """log(sum(exp(x))) of x (n,)."""
+def log_interval_mass(a: ArrayLike, b: ArrayLike) -> _Array: """log(ndtr(b) - ndtr(a)), accurate in both tails; (n,), (n,) -> (n,)."""
+def philox(counter: Sequence[int], key: int) -> list[int]: """Philox 4x32-10: 4 words of 32 bits and a key of 64 -> 4 words."""
+def uniform(seed: int, number: int, purpose: int, n: int) -> _Array: """The first n uniforms of stream (seed, number, purpose): (n,)."""
+
+# -- space ------------------------------------------------------------------------------------------------------------
+
+class Column(metaclass=_pybind11_type):
+    """One parameter: its kind, range and condition (``cpp/space/box.h``)."""
+
+    def __init__(
+        self,
+        *,
+        kind: int,
+        log: bool = False,
+        low: float = 0.0,
+        high: float = 1.0,
+        levels: int = 0,
+        first: float = 0.0,
+        parent: int = -1,
+        parent_levels: Sequence[int] = ...,
+    ) -> None: ...
+
+class Box(metaclass=_pybind11_type):
+    """The compiled space: d columns, parents before children."""
+
+    def __init__(self, columns: Sequence[Column]) -> None: ...
+    @property
+    def dims(self) -> int: """d."""
+    def encode(self, raw: ArrayLike, threads: int = 1) -> _Array: """Raw numbers or levels (n, d) -> rows (n, d), without the GIL."""
+    def decode(self, rows: ArrayLike, threads: int = 1) -> _Array: """Rows (n, d) -> raw numbers or levels (n, d), without the GIL."""
+    def snap(self, rows: ArrayLike) -> _Array: """Rows (n, d) moved to the nearest valid rows (n, d), inactive columns NaN."""
+    def from_unit(self, points: ArrayLike) -> _Array: """Points of the unit cube (n, d) -> rows (n, d)."""
+    def active(self, column: int, rows: ArrayLike) -> NDArray[np.bool_]: """Whether the column exists in each of rows (n, d): (n,)."""
+
+class Codec(metaclass=_pybind11_type):
+    """Rows to dicts of Python values. `values` says for each column what its raw value k is.
+
+    None: the float itself; (first, stride): the int first + k stride; (first, stride, scale): the float
+    (first + k stride) / scale; (low, high), floats: levels evenly from low to high; a list: its k-th entry.
+    """
+
+    def __init__(self, box: Box, names: Sequence[str], values: Sequence[object]) -> None: ...
+    def params(self, rows: ArrayLike) -> list[dict[str, object]]: """Rows (n, d) -> n dicts by name, inactive parameters absent."""
+
+class RowSet(metaclass=_pybind11_type):
+    """A multiset of rows of `dims` doubles, by hash; all NaN are one."""
+
+    def __init__(self, dims: int) -> None: ...
+    def __len__(self) -> int: """Number of different rows."""
+    def insert(self, rows: ArrayLike) -> None: """Count each of rows (n, d) once more."""
+    def erase(self, rows: ArrayLike) -> None: """Count each of rows (n, d) once less, down to not there."""
+    def contains(self, rows: ArrayLike) -> NDArray[np.bool_]: """Which of rows (n, d) are there: (n,)."""
+
+# -- enumerate --------------------------------------------------------------------------------------------------------
+
+class Grid(metaclass=_pybind11_type):
+    """All configurations of a box by index."""
+
+    def __init__(self, box: Box) -> None: ...
+    @property
+    def size(self) -> int: """Number of configurations, 0 if infinite, `too_many` if it is that or more."""
+    too_many: int  # 2^62, a static property
+    def rows(self, first: int, n: int) -> _Array: """Rows (n, d) of the configurations [first, first + n) of a finite grid."""
+
+class Sobol(metaclass=_pybind11_type):
+    """The Sobol sequence in `dims` dimensions, Owen-scrambled unless told otherwise."""
+
+    def __init__(self, dims: int, seed: int, scramble: bool = True) -> None: ...
+    def points(self, first: int, n: int) -> _Array: """Points (n, dims) number [first, first + n) in [0, 1)."""
+
+class SobolRows(metaclass=_pybind11_type):
+    """The scrambled Sobol sequence as rows of a box."""
+
+    def __init__(self, box: Box, seed: int) -> None: ...
+    def suggest(self, grid: Grid, number: int, n: int, feasible: _Feasible, seen: RowSet) -> _Array:
+        """Distinct rows (at most n, d) for trials `number`, ..., added to `seen`; without the GIL. Raises SpaceExhausted, Infeasible."""
+
+def suggest_uniform(box: Box, grid: Grid, seed: int, number: int, n: int, feasible: _Feasible, seen: RowSet) -> _Array:
+    """Distinct uniform rows (at most n, d), added to `seen`; without the GIL. Raises SpaceExhausted, Infeasible."""
+
+def complete_row(
+    box: Box, partial: ArrayLike, base: ArrayLike, seed: int, number: int, feasible: _Feasible, seen: RowSet
+) -> _Array:
+    """The row (1, d) that agrees with `partial` (d,) where not NaN, else with `base` (d,) where it fits, else is drawn.
+
+    Not in `seen` if possible. Raises Infeasible.
+    """
+
+def uniform_rows(box: Box, seed: int, first: int, n: int, feasible: _Feasible = None, threads: int = 1) -> _Array:
+    """Uniform rows (n, d) number [first, first + n) of a stream, repeats possible; without the GIL. Raises Infeasible."""
+
+# -- tpe --------------------------------------------------------------------------------------------------------------
+
+class TpeOptions(metaclass=_pybind11_type):
+    """See ``hpo_fast.samplers.TPE``; `exact` is Optuna's model, rebuilt at every suggestion."""
+
+    def __init__(
+        self,
+        *,
+        n_startup: int,
+        n_candidates: int,
+        candidates_per_pending: int,
+        multivariate: bool,
+        good_fraction: float,
+        good_max: int,
+        max_kernels: int,
+        prior_weight: float,
+        min_bandwidth: float,
+        recency: bool,
+        exact: bool,
+    ) -> None: ...
+
+class Tpe(metaclass=_pybind11_type):
+    """The tree-structured Parzen estimator at work on one box."""
+
+    def __init__(self, box: Box, grid: Grid, options: TpeOptions, seed: int, threads: int) -> None: ...
+    @property
+    def n_told(self) -> int: """Observations so far."""
+    def tell(self, rows: ArrayLike, y: ArrayLike) -> None:
+        """Learn rows (n, d) and targets (n,) to be minimised, +inf for failed; without the GIL."""
+
+    def suggest(
+        self, number: int, n: int, pending: ArrayLike, feasible: _Feasible, seen: RowSet
+    ) -> tuple[_Array, list[tuple[int, float]]]:
+        """Distinct rows (at most n, d), added to `seen`, and for each its path (0 start-up, 1 model, 2 uniform) and score.
+
+        `pending` (p, d) counts as bad; without the GIL. Raises SpaceExhausted, Infeasible.
+        """
+    def log_ratio(self, rows: ArrayLike, pending: ArrayLike) -> _Array:
+        """log l - log g of rows (n, d) given pending rows (p, d): (n,); without the GIL."""

@@ -1,0 +1,223 @@
+"""derive and require: functions of columns and of single configurations, inactive parameters, errors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import hpo_fast as hf
+from hpo_fast.functions import Config, Function, same
+
+
+def space():
+    return hf.Space(
+        {
+            "rank": hf.Int(1, 6),
+            "batch": hf.Ordinal([8, 16, 32]),
+            "name": hf.Categorical(["adam", "sgd", None]),
+            "layers": hf.Categorical([(1,), (2, 3), (4, 5, 6)]),
+            "momentum": hf.Float(0.25, 0.75).when("name", "sgd"),
+            "warmup": hf.Int(1, 3).when("name", "sgd"),
+            "mode": hf.Categorical(["x", "y"]).when("rank", [1, 2]),
+        }
+    )
+
+
+ROWS = space().sample(300, seed=5)
+CONFIGS = space().decode(ROWS)
+
+# The same function of the plain configuration, for an independent answer.
+FUNCTIONS = {
+    "vectorised": (lambda p: p.rank * p.batch <= 64, lambda c: c["rank"] * c["batch"] <= 64),
+    "items": (lambda p: p["rank"] + p["batch"] < 20, lambda c: c["rank"] + c["batch"] < 20),
+    "if": (lambda p: p.rank < 3 if p.batch == 8 else True, lambda c: c["rank"] < 3 if c["batch"] == 8 else True),
+    "and": (lambda p: p.rank > 2 and p.batch > 8, lambda c: c["rank"] > 2 and c["batch"] > 8),
+    "chain": (lambda p: 1 < p.rank < 5, lambda c: 1 < c["rank"] < 5),
+    "math": (lambda p: math.sqrt(p.rank) < 2, lambda c: math.sqrt(c["rank"]) < 2),
+    "string": (lambda p: p.name == "sgd", lambda c: c["name"] == "sgd"),
+    "is None": (lambda p: p.name is None, lambda c: c["name"] is None),
+    "is not None": (lambda p: p.name is not None, lambda c: c["name"] is not None),
+    "in": (lambda p: p.name in ("adam", None), lambda c: c["name"] in ("adam", None)),
+    "len": (lambda p: len(p.layers) <= 2, lambda c: len(c["layers"]) <= 2),
+    "sum": (lambda p: sum(p.layers) > 4, lambda c: sum(c["layers"]) > 4),
+    "index": (lambda p: p.layers[0] > 1, lambda c: c["layers"][0] > 1),
+    "isinstance": (lambda p: isinstance(p.rank, int), lambda c: True),
+    "constant": (lambda p: True, lambda c: True),
+    "never": (lambda p: False, lambda c: False),
+    "numpy": (lambda p: np.log(p.rank) < 1, lambda c: math.log(c["rank"]) < 1),
+    "max": (lambda p: max(p.rank, 4) == 4, lambda c: max(c["rank"], 4) == 4),
+    "active": (lambda p: ~p.active("momentum") | (p.momentum < 0.5), lambda c: "momentum" not in c or c["momentum"] < 0.5),
+    "active not": (lambda p: not p.active("momentum") or p.momentum < 0.5, lambda c: "momentum" not in c or c["momentum"] < 0.5),
+    "absent number": (lambda p: p.momentum < 0.5, lambda c: c.get("momentum", math.nan) < 0.5),
+    "absent int": (lambda p: p.warmup >= 2, lambda c: c.get("warmup", math.nan) >= 2),
+    "absent choice": (lambda p: p.mode == "x", lambda c: c.get("mode") == "x"),
+    "truthy": (lambda p: p.rank - 1, lambda c: c["rank"] != 1),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("n", [1, 2, 3, 300])
+def test_requirements_of_every_style(name, n):
+    fn, oracle = FUNCTIONS[name]
+    expected = [bool(oracle(c)) for c in CONFIGS[:n]]
+    got = space().require(fn).feasible(ROWS[:n])
+    assert got.dtype == bool
+    assert got.tolist() == expected
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derived_parameters_of_every_style(name):
+    fn, oracle = FUNCTIONS[name]
+    derived = space().derive("out", fn)
+    expected = [oracle(c) if name != "truthy" else c["rank"] - 1 for c in CONFIGS]
+    assert [c["out"] for c in derived.decode(ROWS)] == expected
+    assert derived.columns(ROWS)["out"].tolist() == expected
+    assert derived.columns(ROWS[:1])["out"].tolist() == expected[:1]
+    assert len(derived.columns(ROWS[:0])["out"]) == 0
+
+
+def test_the_columns_are_used_as_columns():
+    calls = []
+
+    def fn(p):
+        calls.append(np.shape(p.rank))
+        return p.rank > 2
+
+    space().require(fn).feasible(ROWS)
+    assert (300,) in calls
+    assert len(calls) <= 3
+
+
+def test_inactive_parameters_look_absent():
+    seen = []
+
+    def fn(p):
+        seen.append((p.momentum, p.warmup, p.mode, bool(p.active("momentum")), bool(p.active("mode")), bool(p.active("rank"))))
+        return True
+
+    s = space().require(fn)
+    base = {"rank": 5, "batch": 8, "layers": (1,)}
+    s.feasible(s.encode([{**base, "name": None}]))
+    momentum, warmup, mode, *active = seen[-1]
+    assert math.isnan(momentum)
+    assert math.isnan(warmup)
+    assert mode is None
+    assert active == [False, False, True]
+    s.feasible(s.encode([{**base, "rank": 1, "name": "sgd", "momentum": 0.5, "warmup": 2, "mode": "y"}]))
+    assert seen[-1] == (0.5, 2, "y", True, True, True)
+
+
+def test_active_as_a_column():
+    kept = []
+    space().require(lambda p: kept.append(p.active("momentum")) or p.rank > 0).feasible(ROWS)
+    assert kept[0].tolist() == ["momentum" in c for c in CONFIGS]
+
+
+def test_derived_parameters_build_on_each_other_and_are_seen_by_requirements():
+    s = space().derive("cost", lambda p: p.rank * p.batch).derive("double", lambda p: 2 * p.cost).require(lambda p: p.double <= 100)
+    rows = s.sample(200, seed=1)
+    for c in s.decode(rows):
+        assert c["cost"] == c["rank"] * c["batch"]
+        assert c["double"] == 2 * c["cost"] <= 100
+        assert list(c)[-2:] == ["cost", "double"]
+        assert type(c["double"]) is int
+    assert s.derived == ["cost", "double"]
+    assert "cost" not in s
+    assert len(s) == 7
+
+
+def test_derived_values_of_any_type():
+    s = space().derive("pair", lambda p: (p.rank, p.batch)).derive("text", lambda p: f"{p.rank}").derive("none", lambda p: None)
+    columns = s.columns(ROWS)
+    configs = s.decode(ROWS)
+    for name in ("pair", "text", "none"):
+        assert columns[name].dtype == object
+        assert columns[name].tolist() == [c[name] for c in configs]
+    assert configs[0]["pair"] == (CONFIGS[0]["rank"], CONFIGS[0]["batch"])
+    assert s.require(lambda p: len(p.text) == 1).feasible(ROWS).all()
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_errors_name_the_function(n):
+    def fn(p):
+        return p.rank // (p.batch - p.batch) if isinstance(p.rank, int) else math.floor(p.rank)
+
+    with pytest.raises(ValueError, match="requirement 2: the function failed with ZeroDivisionError"):
+        space().require(lambda p: True).require(fn).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match="derived parameter 'alpha': the function failed with ZeroDivisionError"):
+        space().derive("alpha", fn).decode(ROWS[:n])
+    with pytest.raises(ValueError, match="derived parameter 'alpha': the function failed with ZeroDivisionError"):
+        space().derive("alpha", fn).columns(ROWS[:n])
+    with pytest.raises(ValueError, match=r"requirement 1: .*AttributeError.*no parameter 'rnk'; there are rank, batch"):
+        space().require(lambda p: p.rnk > 1).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match=r"requirement 1: .*no parameter 'rnk'"):
+        space().require(lambda p: p["rnk"] > 1).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match="derived parameter 'alpha'"):
+        space().derive("alpha", fn).require(lambda p: p.alpha > 1).feasible(ROWS[:n])
+
+
+@pytest.mark.parametrize("n", [1, 50])
+@pytest.mark.parametrize("answer", [np.array([True, False, True]), "yes", [], (True, False)])
+def test_a_requirement_that_gives_no_truth_value_is_named(n, answer):
+    with pytest.raises(ValueError, match=r"requirement 1: .*True or False"):
+        space().require(lambda p: answer).feasible(ROWS[:n])
+
+
+def test_a_failing_function_fails_suggestions_and_changes_nothing():
+    s = hf.Space({"x": hf.Int(0, 9)}).require(lambda p: 1 / 0)
+    for sampler in hf.samplers.names():
+        opt = hf.Optimizer(s, sampler)
+        before = opt.to_bytes()
+        with pytest.raises(ValueError, match="requirement 1: the function failed with ZeroDivisionError"):
+            opt.ask()
+        assert opt.to_bytes() == before
+
+
+@pytest.mark.parametrize("thing", [None, 3, "p.rank > 1"])
+def test_functions_must_be_callable(thing):
+    with pytest.raises(TypeError, match=r"requirement 1: .* is not callable.*lambda"):
+        space().require(thing)
+    with pytest.raises(TypeError, match=r"derived parameter 'a': .* is not callable"):
+        space().derive("a", thing)
+
+
+def test_names_of_derived_parameters():
+    with pytest.raises(ValueError, match=r"'rank'.*taken"):
+        space().derive("rank", lambda p: 1)
+    with pytest.raises(ValueError, match=r"'a'.*taken"):
+        space().derive("a", lambda p: 1).derive("a", lambda p: 1)
+    for name in (None, 3, ""):
+        with pytest.raises(TypeError, match="non-empty string"):
+            space().derive(name, lambda p: 1)
+
+
+def test_derive_and_require_leave_the_space_as_it_was():
+    s = space()
+    s.derive("a", lambda p: 1)
+    s.require(lambda p: False)
+    assert s.derived == []
+    assert s.constraint is None
+    assert s.feasible(ROWS).all()
+
+
+def test_config_and_function_alone():
+    config = Config({"a": 1}, {"a": np.True_})
+    assert config.a == config["a"] == 1
+    assert config.active("anything else")
+    with pytest.raises(AttributeError, match="no parameter 'b'; there are a"):
+        _ = config.b
+    with pytest.raises(KeyError, match="no parameter 'b'; there are a"):
+        config["b"]
+    assert Function(lambda p: p.a + 1, "role").one(config) == 2
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 1.0), (math.nan, math.nan), (0.1 + 0.2, 0.3), ("a", "a"), ((1,), (1,)), (None, None)])
+def test_same(a, b):
+    assert same(a, b)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1, 2), (math.nan, 1), ("a", "b"), (None, 0), ("1", 1), (1.0, 1.000001), (np.array([1, 2]), 1)])
+def test_not_same(a, b):
+    assert not same(a, b)
