@@ -136,10 +136,7 @@ def test_int_construction_errors(error, words, arguments, options):
 @example(hf.Float(-1.0, 1e-300), [0.0, 0.3, 1.0])
 @example(hf.Float(-1e-300, 2e-300), [0.0, 0.3, 1.0])
 def test_floats_come_back_to_a_few_ulps_of_the_range(p, weights):
-    if p.log:
-        values = [math.exp(math.log(p.low) * (1 - w) + math.log(p.high) * w) for w in weights]
-    else:
-        values = [p.low + (p.high - p.low) * w for w in weights]
+    values = [math.exp(math.log(p.low) * (1 - w) + math.log(p.high) * w) for w in weights] if p.log else [p.low + (p.high - p.low) * w for w in weights]
     values = [min(max(v, p.low), p.high) for v in values]
     for value, decoded in zip(values, back(p, *values), strict=True):
         assert type(decoded) is float

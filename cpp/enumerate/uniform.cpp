@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMaxWalk = std::uint64_t{1} << 24;
 constexpr std::size_t kChunk = 1024;
+constexpr const char* kExclusive = "the given parameters cannot exist together: their conditions exclude each other";
 
 [[noreturn]] void throw_infeasible(std::uint64_t tried) {
     throw Infeasible("no configuration satisfies the requirements in " + std::to_string(tried) +
@@ -124,12 +125,15 @@ void complete_row(const Box& box, const double* partial, const double* base, std
     for (auto it = order.rbegin(); it != order.rend(); ++it) {
         const Column& c = box.column(*it);
         needed[*it] = needed[*it] || !std::isnan(partial[*it]);
+        if (!std::isnan(partial[*it]) && !allowed[*it].empty() &&
+            !std::binary_search(allowed[*it].begin(), allowed[*it].end(), box.level(*it, partial[*it])))
+            throw Infeasible(kExclusive);
         if (!needed[*it] || c.parent < 0) continue;
         const auto p = static_cast<std::size_t>(c.parent);
         std::vector<std::int64_t> both;
         if (!needed[p] || allowed[p].empty()) both = c.parent_levels;
         else std::set_intersection(allowed[p].begin(), allowed[p].end(), c.parent_levels.begin(), c.parent_levels.end(), std::back_inserter(both));
-        if (both.empty()) throw Infeasible("the given parameters cannot exist together: their conditions exclude each other");
+        if (both.empty()) throw Infeasible(kExclusive);
         allowed[p] = std::move(both);
         needed[p] = 1;
     }

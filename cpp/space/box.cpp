@@ -115,7 +115,7 @@ double Box::decode(std::size_t j, double u) const {
     if (u == 1.0) return c.high;
     const double x = c.log ? std::exp(t) : t;
     constexpr double eps = std::numeric_limits<double>::epsilon();
-    const double rounding = c.log ? x * eps * (1.0 + std::abs(s.offset) + s.width) : eps * std::max(std::abs(c.low), std::abs(c.high));
+    const double rounding = c.log ? x * eps * (1.0 + std::abs(s.offset) + s.width) : 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width});
     return std::clamp(tidy(x, rounding), c.low, c.high);
 }
 
@@ -151,7 +151,7 @@ void Box::decode(ConstMatrix rows, Matrix out, int threads) const {
 double Box::snap(std::size_t j, double u) const {
     const Column& c = columns_[j];
     if (c.kind == Kind::real) return scales_[j].width == 0.0 ? 0.5 : std::clamp(u, 0.0, 1.0) + 0.0;   // + 0.0: no -0.0
-    if (c.kind == Kind::categorical) return std::clamp(std::floor(u), 0.0, static_cast<double>(c.levels - 1));
+    if (c.kind == Kind::categorical) return std::clamp(std::floor(u), 0.0, static_cast<double>(c.levels - 1)) + 0.0;
     return encode(j, static_cast<double>(level(j, std::clamp(u, 0.0, 1.0))));
 }
 

@@ -107,6 +107,13 @@ void ParzenOptions::check() const {
 // A cell so narrow against every kernel that its mass is the density at its centre times its width.
 bool Parzen::is_narrow(double lower, double upper) const { return !options_.exact && upper - lower <= 0.5 * min_sigma_; }
 
+bool Parzen::is_smooth(const Numeric& c) const {
+    if (!c.ordered) return true;
+    double lower, upper;
+    box_.cell(c.j, 0, &lower, &upper);   // the widest: on a log scale cells shrink upwards
+    return is_narrow(lower, upper);
+}
+
 // Cells that are wide against the narrowest kernel need their masses: row l of the table is the log mass of a level under
 // each distinct (mu, sigma), shifted so that it can be added where a narrow cell adds -z^2.
 struct Parzen::Table {
@@ -388,10 +395,11 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
     std::vector<Table> tables;
     std::vector<double> log_width(n, 0.0);
     for (const auto& c : numeric_) tables.push_back(make_table(c, pool.column(c.j) + first, n, log_width.data()));
-    // Columns by how they are added: squares where every cell of the candidates is narrow, else a table. A candidate in a
-    // narrow cell of a column with a table takes the squares of that column alone.
+    // Columns by how they are added: squares where every cell is narrow, else a table. A candidate in a narrow cell of a
+    // column with a table takes the squares of that column alone. The order of additions is that of the columns' cells and
+    // not of the candidates at hand, so that a candidate has the same bits in any company.
     std::vector<std::size_t> smooth, tabled;
-    for (std::size_t k = 0; k < numeric_.size(); ++k) (tables[k].levels.empty() ? smooth : tabled).push_back(k);
+    for (std::size_t k = 0; k < numeric_.size(); ++k) (is_smooth(numeric_[k]) ? smooth : tabled).push_back(k);
     const std::size_t pairs = (smooth.size() + 1) / 2 * 2;
     const std::vector<double> zeros(kTile, 0.0);
     std::vector<const double*> scaled_mu(std::max<std::size_t>(pairs, 2), zeros.data()), inverse(scaled_mu);
@@ -466,6 +474,7 @@ Parzen::Kernel Parzen::kernel(const double* row) const {
 void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, std::size_t first, std::size_t n, double* out) const {
     std::fill(out, out + n, kernel.constant);
     std::vector<double> lower, upper;
+    std::vector<std::size_t> wide;
     for (std::size_t k = 0; k < numeric_.size(); ++k) {
         const auto& c = numeric_[k];
         const double* x = pool.column(c.j) + first;
@@ -474,25 +483,25 @@ void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, std::size_t firs
             subtract_kernel(x, kSqrtHalf / sigma, mu * (kSqrtHalf / sigma), n, out);
             continue;
         }
-        lower.resize(n);
-        upper.resize(n);
-        bool wide = false;
+        // Narrow or wide is a matter of the candidate alone, as in make_table: what else is in the pool must not matter.
+        lower.clear();
+        upper.clear();
+        wide.clear();
+        const double inverse = kSqrtHalf / sigma, scaled_mu = mu * inverse, log_sigma = std::log(sigma);
         for (std::size_t i = 0; i < n; ++i) {
-            box_.cell(c.j, box_.level(c.j, x[i]), &lower[i], &upper[i]);
-            wide = wide || !is_narrow(lower[i], upper[i]);
-        }
-        if (wide) {
-            const double log_sigma = std::log(sigma);
-            for (std::size_t i = 0; i < n; ++i) {
-                lower[i] = (lower[i] - mu) / sigma;
-                upper[i] = (upper[i] - mu) / sigma;
+            double lo, hi;
+            box_.cell(c.j, box_.level(c.j, x[i]), &lo, &hi);
+            if (is_narrow(lo, hi)) {
+                const double z = x[i] * inverse - scaled_mu;
+                out[i] += std::log(hi - lo) - z * z;
+            } else {
+                wide.push_back(i);
+                lower.push_back((lo - mu) / sigma);
+                upper.push_back((hi - mu) / sigma);
             }
-            log_interval_mass(lower.data(), upper.data(), lower.data(), n);
-            for (std::size_t i = 0; i < n; ++i) out[i] += lower[i] + log_sigma + kHalfLog2Pi;
-        } else {
-            subtract_kernel(x, kSqrtHalf / sigma, mu * (kSqrtHalf / sigma), n, out);
-            for (std::size_t i = 0; i < n; ++i) out[i] += std::log(upper[i] - lower[i]);
         }
+        log_interval_mass(lower.data(), upper.data(), lower.data(), wide.size());
+        for (std::size_t w = 0; w < wide.size(); ++w) out[wide[w]] += lower[w] + log_sigma + kHalfLog2Pi;
     }
     for (const auto& c : categorical_) {
         const double* x = pool.column(c.j) + first;

@@ -95,6 +95,7 @@ private:
     double gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const;
     void touch(Numeric& c, std::size_t position) const;
     bool is_narrow(double lower, double upper) const;
+    bool is_smooth(const Numeric& c) const;
     // The table for candidates x (n,); log_width (n,) += the log width of the narrow cells, which are not in it.
     Table make_table(const Numeric& c, const double* x, std::size_t n, double* log_width) const;
 

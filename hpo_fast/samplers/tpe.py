@@ -72,6 +72,12 @@ class TPE:
     def __post_init__(self) -> None:
         for name, low in (("n_startup", 0), ("n_candidates", 1), ("good_max", 1), ("max_kernels", 2)):
             check_int(name, getattr(self, name), low)
+        for name in ("multivariate", "recency"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name}={getattr(self, name)!r} must be True or False")
+        for name in ("good_fraction", "prior_weight", "min_bandwidth"):
+            if isinstance(getattr(self, name), (bool, np.bool_)) or not isinstance(getattr(self, name), (int, float, np.number)):
+                raise TypeError(f"{name}={getattr(self, name)!r} must be a number")
         if not 0 < self.good_fraction < 1:
             raise ValueError(f"good_fraction={self.good_fraction!r} must lie in (0, 1)")
         if not (self.prior_weight > 0 and np.isfinite(self.prior_weight)):
@@ -80,6 +86,10 @@ class TPE:
             raise ValueError(f"min_bandwidth={self.min_bandwidth!r} must lie in (0, 1]")
         if self.compat is not None and self.compat not in COMPAT:
             raise ValueError(f"compat={self.compat!r} must be None or one of {', '.join(COMPAT)}")
+        model = (self.good_fraction, self.good_max, self.prior_weight, self.min_bandwidth, self.recency)
+        if self.compat is not None and model != (0.1, 25, 1.0, 0.01, True):
+            fixed = "good_fraction, good_max, prior_weight, min_bandwidth and recency"
+            raise ValueError(f"compat={self.compat!r} fixes the model: leave {fixed} at their defaults")
 
     def start(self, space: Space, seed: int, threads: int) -> TPEEngine:
         return TPEEngine(self, space, seed, threads)
