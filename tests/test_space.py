@@ -496,7 +496,7 @@ def test_equality_and_fingerprint():
     assert len({one.fingerprint, real.fingerprint, yes.fingerprint}) == 3
 
 
-def test_fingerprint_is_the_same_in_every_process():
+def test_fingerprint_is_the_same_in_every_process(tmp_path):
     code = (
         "import hpo_fast as hf; print(hf.Space({'c': hf.Categorical(['a', 'b', 'c', 'd']), 'k': hf.Categorical([frozenset('abcdef'), 1]),"
         " 'x': hf.Int(0, 3).when('c', {'a', 'b', 'c'})}).fingerprint)"
@@ -504,7 +504,13 @@ def test_fingerprint_is_the_same_in_every_process():
     seen = set()
     for seed in ("0", "1", "2"):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed, "PATH": ""}
+            # From elsewhere, so that the package tested is the one imported.
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
         )
         seen.add(done.stdout.strip())
     assert len(seen) == 1
