@@ -85,8 +85,7 @@ class Study:
             self.study = module.create_study(sampler=module.samplers.TPESampler(seed=0, multivariate=True))
             for p, v in zip(params, values, strict=True):
                 self.study.enqueue_trial(p)
-                trial = self.ask()
-                self.study.tell(trial, float(v))
+                self.study.tell(self.ask().number, float(v))
 
     def distribution(self, p: hf.Float | hf.Int | hf.Categorical):
         d = self.module.distributions
@@ -109,7 +108,7 @@ class Study:
         return trial
 
     def tell(self, trial) -> None:
-        self.study.tell(trial, 1.0)
+        self.study.tell(trial.number, 1.0)
 
 
 def make(peer: str, space: hf.Space, n: int):
