@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpo_fast._core import SpaceExhausted
 from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.samplers import Sampler
 from hpo_fast.space import Space, check_int
 from hpo_fast.targets import observed
+
+if TYPE_CHECKING:   # imported where it is used: it would be a third of the import time
+    from concurrent.futures import Executor, Future
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def minimize(
     Infeasible
         If no configuration satisfies the space's requirements.
     """
+    from concurrent.futures import Executor, ThreadPoolExecutor
+
     if not callable(fn):
         raise TypeError(f"fn={fn!r} must be callable with a dict of parameters")
     n_trials = check_int("n_trials", n_trials, 1)
@@ -210,6 +214,8 @@ class _Loop:
         return self.stop
 
     def parallel(self, executor: Executor, workers: int) -> str:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
         running: dict[Future[Any], Trial] = {}
         try:
             while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import secrets
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
@@ -114,7 +114,7 @@ class Optimizer:
         self._space = space
         self._direction = direction
         self._sampler = _samplers.make(sampler)
-        self._seed = secrets.randbits(63) if seed is None else check_int("seed", seed, 0)
+        self._seed = int.from_bytes(os.urandom(8), "little") >> 1 if seed is None else check_int("seed", seed, 0)
         self._threads = check_int("threads", threads, 1, MAX_THREADS)
         self._engine = self._sampler.start(space, self._seed, self._threads)
         self._lock = threading.RLock()

@@ -7,7 +7,6 @@ categorical is the index of its choice, an inactive parameter is NaN.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -616,6 +615,8 @@ class Space:
     @property
     def fingerprint(self) -> str:
         """A hash of what the encoding depends on: two spaces with the same one read each other's rows."""
+        import hashlib  # here, since it takes as long to import as the rest of this module
+
         return hashlib.sha256(json.dumps(self._description()).encode()).hexdigest()[:16]
 
     def _description(self) -> list[list[Any]]:
