@@ -1,0 +1,65 @@
+"""The ``hpo-fast`` command behaves as people expect of a command."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+import hpo_fast as hf
+from hpo_fast.cli import demo_space, main
+
+
+def test_version_and_help_print_and_succeed(capsys):
+    for argument, text in (("--version", f"hpo-fast {hf.__version__}"), ("--help", "demo")):
+        with pytest.raises(SystemExit) as done:
+            main([argument])
+        assert done.value.code == 0
+        assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "command"),
+        (["tune"], "tune"),
+        (["demo", "--sampler", "magic"], "magic"),
+        (["demo", "--trials", "0"], "at least 1"),
+        (["demo", "--trials", "many"], "many"),
+        (["demo", "--seed", "-1"], "-1"),
+        (["demo", "--nope"], "nope"),
+    ],
+)
+def test_wrong_arguments_exit_with_2_and_name_the_mistake(arguments, named, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sampler", hf.samplers.names())
+def test_the_demo_tunes_and_reports(sampler, capsys):
+    assert main(["demo", "--sampler", sampler, "--trials", "4", "--seed", "1", "--jobs", "1"]) == 0
+    printed = capsys.readouterr()
+    for text in ("the model's defaults", f"{sampler}, 4 trials", "random, 4 trials", f"Best configuration of {sampler}", "in suggestions"):
+        assert text in printed.out
+    assert "4/4" in printed.err
+
+
+def test_the_demo_without_its_packages_says_what_to_install(monkeypatch, capsys):
+    real = builtins.__import__
+
+    def without_sklearn(name, *rest, **more):
+        if name.startswith("sklearn"):
+            raise ImportError(f"No module named {name!r}")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without_sklearn)
+    assert main(["demo"]) == 1
+    assert 'pip install "hpo-fast[demo]"' in capsys.readouterr().err
+
+
+def test_the_demo_space_is_mixed_and_conditional():
+    space = demo_space()
+    assert {type(p) for p in space.parameters.values()} >= {hf.Float, hf.Int, hf.Categorical}
+    assert sum(p.condition is not None for p in space.parameters.values()) >= 3
