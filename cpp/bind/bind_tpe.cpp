@@ -38,7 +38,8 @@ void register_tpe(py::module_& m) {
     py::class_<Tpe>(m, "Tpe")
         .def(py::init<const Box&, const Grid&, const TpeOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),
              py::arg("seed"), py::arg("threads"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
-        .def_property_readonly("n_told", &Tpe::n_told)
+        // Without the GIL: a suggestion under way holds the handle's lock and may need the GIL for a constraint.
+        .def_property_readonly("n_told", py::cpp_function(&Tpe::n_told, py::call_guard<py::gil_scoped_release>()))
         .def("tell", [](Tpe& tpe, const Array& rows, const Array& y) {
             const ConstMatrix u = matrix(rows, tpe.dims(), "rows");
             const double* targets = vector(y, u.rows, "y");

@@ -402,10 +402,10 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
     for (std::size_t k = 0; k < numeric_.size(); ++k) (is_smooth(numeric_[k]) ? smooth : tabled).push_back(k);
     const std::size_t pairs = (smooth.size() + 1) / 2 * 2;
     const std::vector<double> zeros(kTile, 0.0);
-    std::vector<const double*> scaled_mu(std::max<std::size_t>(pairs, 2), zeros.data()), inverse(scaled_mu);
-    std::vector<double> acc(kQueries * kTile), expanded, x(scaled_mu.size() * kQueries, 0.0);
+    std::vector<const double*> scaled_mu(pairs, zeros.data()), inverse(scaled_mu);
+    std::vector<double> acc(kQueries * kTile), expanded, x(pairs * kQueries, 0.0);
     for (std::size_t q0 = 0; q0 < n; q0 += kQueries) {
-        const std::size_t nq = std::min(kQueries, n - q0);
+        const std::size_t nq = std::min(kQueries, n - q0), fours = (nq + 3) / 4 * 4;
         for (std::size_t k = 0; k < smooth.size(); ++k) {
             const double* column = pool.column(numeric_[smooth[k]].j) + first + q0;
             for (std::size_t q = 0; q < kQueries; ++q) x[k * kQueries + q] = column[std::min(q, nq - 1)];
@@ -414,12 +414,12 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
         std::fill(top, top + kQueries, -kInf);
         std::fill(sum, sum + kQueries, 0.0);
         for (std::size_t t0 = 0; t0 < base_.size(); t0 += kTile) {
-            for (std::size_t q = 0; q < (nq + 3) / 4 * 4; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
+            for (std::size_t q = 0; q < fours; ++q) std::copy_n(base_.data() + t0, kTile, acc.data() + q * kTile);
             for (std::size_t k = 0; k < smooth.size(); ++k) {
                 scaled_mu[k] = numeric_[smooth[k]].scaled_mu.data() + t0;
                 inverse[k] = numeric_[smooth[k]].inverse.data() + t0;
             }
-            subtract_squares(scaled_mu.data(), inverse.data(), x.data(), pairs, (nq + 3) / 4 * 4, acc.data());
+            subtract_squares(scaled_mu.data(), inverse.data(), x.data(), pairs, fours, acc.data());
             for (const std::size_t k : tabled) {
                 const auto& c = numeric_[k];
                 const Table& table = tables[k];
@@ -471,13 +471,14 @@ Parzen::Kernel Parzen::kernel(const double* row) const {
     return kernel;
 }
 
-void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, std::size_t first, std::size_t n, double* out) const {
+void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, double* out) const {
+    const std::size_t n = pool.size();
     std::fill(out, out + n, kernel.constant);
     std::vector<double> lower, upper;
     std::vector<std::size_t> wide;
     for (std::size_t k = 0; k < numeric_.size(); ++k) {
         const auto& c = numeric_[k];
-        const double* x = pool.column(c.j) + first;
+        const double* x = pool.column(c.j);
         const double mu = kernel.row[c.j], sigma = kernel.sigma[k];
         if (!c.ordered) {
             subtract_kernel(x, kSqrtHalf / sigma, mu * (kSqrtHalf / sigma), n, out);
@@ -504,18 +505,18 @@ void Parzen::log_kernel(const Kernel& kernel, const Pool& pool, std::size_t firs
         for (std::size_t w = 0; w < wide.size(); ++w) out[wide[w]] += lower[w] + log_sigma + kHalfLog2Pi;
     }
     for (const auto& c : categorical_) {
-        const double* x = pool.column(c.j) + first;
+        const double* x = pool.column(c.j);
         for (std::size_t i = 0; i < n; ++i) out[i] += x[i] == kernel.row[c.j] ? c.log_hit - c.log_miss : 0.0;
     }
 }
 
-void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, std::size_t first, std::size_t n, Pool& pool) const {
-    const std::size_t dims = pool.dims();
+void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, Pool& pool) const {
+    const std::size_t dims = pool.dims(), n = pool.size();
     std::vector<double> uniform(blocks * std::size_t{2});
     std::vector<double> quantile(n * numeric_.size());
     std::vector<std::size_t> slots(n);
     for (std::size_t i = 0; i < n; ++i) {
-        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(first + i) * blocks);
+        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(i) * blocks);
         const double u = uniform[dims + salt] * cumulative_.back();
         const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u) - cumulative_.begin();
         const std::size_t s = slots[i] = std::min(static_cast<std::size_t>(found), cumulative_.size() - 1);
@@ -534,13 +535,13 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
                 choice = std::min(std::floor((v - hit) / (1.0 - hit) * (c.choices - 1.0)), c.choices - 2.0);
                 if (choice >= c.choice[s]) choice += 1.0;
             }
-            pool.column(c.j)[first + i] = choice;
+            pool.column(c.j)[i] = choice;
         }
     }
     ndtri(quantile.data(), quantile.data(), quantile.size());
     for (std::size_t k = 0; k < numeric_.size(); ++k) {
         const auto& c = numeric_[k];
-        double* x = pool.column(c.j) + first;
+        double* x = pool.column(c.j);
         for (std::size_t i = 0; i < n; ++i) x[i] = box_.snap(c.j, c.mu[slots[i]] + c.sigma[slots[i]] * quantile[k * n + i]);
     }
 }

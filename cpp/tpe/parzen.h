@@ -56,12 +56,12 @@ public:
         double constant;             // log of its weight and norm
     };
     Kernel kernel(const double* row) const;
-    // out[i] = log of the weighted kernel at candidates first .. first + n of the pool.
-    void log_kernel(const Kernel& kernel, const Pool& pool, std::size_t first, std::size_t n, double* out) const;
+    // out[i] = log of the weighted kernel at candidate i of the pool.
+    void log_kernel(const Kernel& kernel, const Pool& pool, double* out) const;
 
-    // Draws candidates first .. first + n of the pool: candidate i from blocks i * blocks .. of the stream, whose uniform
+    // Draws the candidates of the pool: candidate i from blocks i * blocks .. of the stream, whose uniform
     // number j is used for column j and number dims + `salt` for the choice of the kernel.
-    void sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, std::size_t first, std::size_t n, Pool& pool) const;
+    void sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, Pool& pool) const;
 
 private:
     struct Numeric {   // one numeric column; all but `sorted` by slot

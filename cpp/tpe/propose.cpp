@@ -125,7 +125,7 @@ void Tpe::fill_pool(std::uint64_t key, std::size_t size) {
     pool_.resize(size);
     const Stream stream(seed_, key, Purpose::tpe);
     const auto blocks = static_cast<std::uint32_t>((box_.dims() + groups_.size() + 1) / 2);
-    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, 0, size, pool_);
+    for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, pool_);
     score();
 }
 
@@ -153,7 +153,7 @@ void Tpe::add_pending(ConstMatrix rows) {
     for (auto& group : groups_) {
         for (std::size_t p = 0; p < rows.rows; ++p) {
             if (std::isnan(rows.row(p)[group.condition_of])) continue;
-            group.bad.log_kernel(group.bad.kernel(rows.row(p)), pool_, 0, n, log_kernel.data());
+            group.bad.log_kernel(group.bad.kernel(rows.row(p)), pool_, log_kernel.data());
             for (std::size_t i = 0; i < n; ++i) log_kernel[i] -= group.log_bad[i];
             exp(log_kernel.data(), log_kernel.data(), n);
             for (std::size_t i = 0; i < n; ++i) group.pending[i] += log_kernel[i];

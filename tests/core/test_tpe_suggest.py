@@ -1,5 +1,8 @@
 """What TPE suggests: the same bits however it is asked, always new, feasible and snapped, and near what was good."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from reference import CATEGORICAL, ORDERED, REAL, Column
 from scipy import stats
 
+import hpo_fast as hf
 from hpo_fast import _core
 
 from .spaces import (
@@ -243,3 +247,23 @@ def test_wrong_shapes_are_refused(columns):
         with pytest.raises(ValueError, match="pending must have shape"):
             tpe.suggest(20, 1, pending, None, seen)
     assert len(seen) == 20
+
+
+def test_reading_a_handle_while_it_waits_for_a_constraint_does_not_deadlock():
+    """A suggestion holds the handle's lock while it waits for the GIL: a reader must not hold the GIL while it waits for the lock."""
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)}).require(lambda p: p.x + p.y < 1.2)
+    engine = hf.samplers.TPE().start(space, 0, 1)
+    engine.tell(space.sample(50, 0), np.arange(50.0))
+    done = threading.Event()
+
+    def suggest() -> None:
+        seen = _core.RowSet(2)
+        for number in range(50, 350):
+            engine.suggest(1, number, np.empty((0, 2)), seen)
+        done.set()
+
+    threading.Thread(target=suggest, daemon=True).start()
+    end = time.monotonic() + 60
+    while not done.is_set() and time.monotonic() < end:
+        assert engine._core.n_told == 50
+    assert done.is_set()
