@@ -139,6 +139,8 @@ class TpeOptions(metaclass=_pybind11_type):
         prior_weight: float,
         min_bandwidth: float,
         recency: bool,
+        rank_weights: bool,
+        keep: float,
         exact: bool,
     ) -> None: ...
 

@@ -199,12 +199,15 @@ class Parzen:
     """A Parzen estimator over the rows of one group, oldest first."""
 
     def __init__(
-        self, columns: list[Column], rows: np.ndarray, prior_weight: float = 1.0, min_bandwidth: float = 0.01, recency: bool = True
+        self, columns: list[Column], rows: np.ndarray, prior_weight: float = 1.0, min_bandwidth: float = 0.01, recency: bool = True,
+        weights: np.ndarray | None = None,
     ) -> None:
         n = len(rows)
         self.columns, self.rows = columns, rows
         self.minimum = 1.0 / min(1.0 / min_bandwidth, n + 2.0)
-        self.weights = np.append(recency_weights(n) if recency else np.ones(n), prior_weight if n else 1.0)
+        if weights is None:
+            weights = recency_weights(n) if recency else np.ones(n)
+        self.weights = np.append(weights, prior_weight if n else 1.0)
         self.smoothing = prior_weight / (n + 1.0)
         self.mu = np.vstack([rows, np.full(len(columns), 0.5)])   # the prior is the last kernel
         self.sigma = np.ones_like(self.mu)
@@ -301,6 +304,7 @@ def tpe_log_ratio(
     max_kernels: int = 2048,
     seed: int = 0,
     pending_as_members: bool = False,
+    rank_weights: bool = True,
     **parzen: float,
 ) -> np.ndarray:
     """log l(x) - log g(x), summed over the groups that are active in x.
@@ -327,12 +331,17 @@ def tpe_log_ratio(
                     if has[k]:
                         bad_ids.insert(k)
         bad = sorted(k for k in bad_ids.slots if has[k])
+        by_rank = sorted(good, key=lambda k: (y[k], k))
         good = [k for k in good if has[k]]
+        weights = None
+        if rank_weights:   # log((m + 1) / rank) over all good ones, then a mean of one over those that have the group
+            weights = np.array([math.log((len(by_rank) + 1) / (by_rank.index(k) + 1)) for k in good])
+            weights /= weights.mean() if len(good) else 1.0
         waiting = pending[~np.isnan(pending[:, group[0]])][:, group]
         rows = np.vstack([told[bad][:, group], waiting]) if pending_as_members else told[bad][:, group]
         here = ~np.isnan(x[:, group[0]])
         at = x[here][:, group]
-        log_l = Parzen(part, told[good][:, group], **parzen).log_density(at)
+        log_l = Parzen(part, told[good][:, group], weights=weights, **parzen).log_density(at)
         g = Parzen(part, rows, **parzen)
         log_g = g.log_density(at)
         if not pending_as_members and len(waiting):

@@ -13,7 +13,7 @@ namespace {
 
 TpeOptions make_options(std::size_t n_startup, std::size_t n_candidates, std::size_t candidates_per_pending, bool multivariate,
                         double good_fraction, std::size_t good_max, std::size_t max_kernels, double prior_weight, double min_bandwidth,
-                        bool recency, bool exact) {
+                        bool recency, bool rank_weights, double keep, bool exact) {
     TpeOptions o;
     o.n_startup = n_startup;
     o.n_candidates = n_candidates;
@@ -22,7 +22,8 @@ TpeOptions make_options(std::size_t n_startup, std::size_t n_candidates, std::si
     o.good_fraction = good_fraction;
     o.good_max = good_max;
     o.max_kernels = max_kernels;
-    o.parzen = {prior_weight, min_bandwidth, recency, exact};
+    o.rank_weights = rank_weights;
+    o.parzen = {prior_weight, min_bandwidth, recency, keep, exact};
     o.check();
     return o;
 }
@@ -33,7 +34,8 @@ void register_tpe(py::module_& m) {
     py::class_<TpeOptions>(m, "TpeOptions")
         .def(py::init(&make_options), py::kw_only(), py::arg("n_startup"), py::arg("n_candidates"), py::arg("candidates_per_pending"),
              py::arg("multivariate"), py::arg("good_fraction"), py::arg("good_max"), py::arg("max_kernels"), py::arg("prior_weight"),
-             py::arg("min_bandwidth"), py::arg("recency"), py::arg("exact"));
+             py::arg("min_bandwidth"), py::arg("recency"), py::arg("rank_weights"),
+             py::arg("keep"), py::arg("exact"));
 
     py::class_<Tpe>(m, "Tpe")
         .def(py::init<const Box&, const Grid&, const TpeOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),

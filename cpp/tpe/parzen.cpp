@@ -102,6 +102,7 @@ std::size_t padded(std::size_t n) { return (n + kTile - 1) / kTile * kTile; }
 void ParzenOptions::check() const {
     if (!(prior_weight > 0.0 && std::isfinite(prior_weight))) throw std::invalid_argument("prior_weight must be positive and finite");
     if (!(min_bandwidth > 0.0 && min_bandwidth <= 1.0)) throw std::invalid_argument("min_bandwidth must lie in (0, 1]");
+    if (!(keep >= 0.0 && keep < 1.0)) throw std::invalid_argument("keep must lie in [0, 1)");
 }
 
 // A cell so narrow against every kernel that its mass is the density at its centre times its width.
@@ -237,7 +238,8 @@ void Parzen::rebuild(const std::vector<std::int64_t>& ids, const double* told) {
     min_sigma_ = -1.0;   // every bandwidth is new
 }
 
-void Parzen::update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all) {
+void Parzen::update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all,
+                    const std::vector<double>* weights) {
     if (all || changed.size() > 8 + ids.size() / 8) {
         rebuild(ids, told);
     } else {
@@ -247,7 +249,7 @@ void Parzen::update(const std::vector<std::int64_t>& ids, const double* told, co
         for (const std::size_t s : changed)
             if (s < ids.size()) link(s + 1, ids[s], told + static_cast<std::size_t>(ids[s]) * box_.dims());
     }
-    finish();
+    finish(weights);
 }
 
 void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
@@ -276,7 +278,7 @@ void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
 }
 
 // Bandwidths of what changed, then weights and constants of all.
-void Parzen::finish() {
+void Parzen::finish(const std::vector<double>* weights) {
     const std::size_t slots = ids_.size();
     const double n_kernels = static_cast<double>(slots);
     const double min_sigma = 1.0 / std::min(1.0 / options_.min_bandwidth, 1.0 + n_kernels);
@@ -301,7 +303,9 @@ void Parzen::finish() {
     // Weights by age (Bergstra & Cox, "Hyperparameter optimization and boosting for classifying facial expressions", 2013).
     const std::size_t n = members_.size();
     std::vector<double> weight(slots, 1.0);
-    if (options_.recency && n >= kRecent) {
+    if (weights) {
+        std::copy(weights->begin(), weights->end(), weight.begin() + 1);
+    } else if (options_.recency && n >= kRecent) {
         const std::size_t ramp = n - kRecent;
         const double first = 1.0 / static_cast<double>(n);
         for (std::size_t r = 0; r < ramp; ++r) {
@@ -515,19 +519,36 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
     std::vector<double> uniform(blocks * std::size_t{2});
     std::vector<double> quantile(n * numeric_.size());
     std::vector<std::size_t> slots(n);
+    std::vector<char> kept(n * numeric_.size(), 0);
     for (std::size_t i = 0; i < n; ++i) {
         stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(i) * blocks);
         const double u = uniform[dims + salt] * cumulative_.back();
         const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u) - cumulative_.begin();
         const std::size_t s = slots[i] = std::min(static_cast<std::size_t>(found), cumulative_.size() - 1);
+        const bool mutates = options_.keep > 0.0 && s != 0;
+        // Where u lies inside the kernel's share of the weight says which column is drawn in any case.
+        const double below = s == 0 ? 0.0 : cumulative_[s - 1];
+        const double place = (u - below) / (cumulative_[s] - below) * static_cast<double>(columns_.size());
+        const std::size_t fresh = columns_[std::min(static_cast<std::size_t>(place), columns_.size() - 1)];
+        // Whether column j keeps its value; if not, what is left of its uniform number is one again.
+        const auto keeps = [&](std::size_t j) {
+            double& v = uniform[j];
+            const bool is_kept = v < options_.keep;
+            v = is_kept ? v / options_.keep : (v - options_.keep) / (1.0 - options_.keep);
+            return is_kept && j != fresh;
+        };
         for (std::size_t k = 0; k < numeric_.size(); ++k) {
             const auto& c = numeric_[k];
+            kept[k * n + i] = mutates && keeps(c.j);
             quantile[k * n + i] = c.below[s] + uniform[c.j] * c.mass[s];
         }
         for (const auto& c : categorical_) {
+            const bool is_kept = mutates && keeps(c.j);
             const double v = uniform[c.j];
             double choice;
-            if (s == 0) {
+            if (is_kept) {
+                choice = c.choice[s];
+            } else if (s == 0) {
                 choice = std::floor(v * c.choices);
             } else if (const double hit = std::exp(c.log_hit); v < hit || c.choices == 1.0) {
                 choice = c.choice[s];
@@ -542,7 +563,10 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
     for (std::size_t k = 0; k < numeric_.size(); ++k) {
         const auto& c = numeric_[k];
         double* x = pool.column(c.j);
-        for (std::size_t i = 0; i < n; ++i) x[i] = box_.snap(c.j, c.mu[slots[i]] + c.sigma[slots[i]] * quantile[k * n + i]);
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::size_t s = slots[i];
+            x[i] = kept[k * n + i] ? c.mu[s] : box_.snap(c.j, c.mu[s] + c.sigma[s] * quantile[k * n + i]);
+        }
     }
 }
 

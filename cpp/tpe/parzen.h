@@ -7,8 +7,8 @@
 // mu_kj, truncated to [0, 1]; an ordered column has the mass that this gives to the level's cell; a categorical column
 // puts weight 1 on the observed choice and prior_weight / n_kernels on every choice. Bandwidths are the distance to the
 // farther neighbour in the sorted column (Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011),
-// clipped from below by 1 / min(100, 1 + n_kernels) of the range ("magic clip"). Weights ramp up with recency beyond 25
-// observations. With exact = true this is the estimator of Optuna 5's multivariate TPE.
+// clipped from below by max(min_bandwidth, 1 / (1 + n_kernels)) of the range ("magic clip"). Weights are given, or ramp up
+// with recency beyond 25 observations. With exact = true this is the estimator of Optuna 5's multivariate TPE.
 //
 // Kernels are a struct of arrays, and sorted columns are kept up to date kernel by kernel: a change costs O(d log k), and a
 // density one exp a kernel: sum_j z_kj^2 first, then log-sum-exp.
@@ -29,6 +29,7 @@ struct ParzenOptions {
     double prior_weight = 1.0;
     double min_bandwidth = 0.01;   // of the range, once there are enough kernels
     bool recency = true;           // weights ramp from 1 / n to 1, the newest 25 at 1
+    double keep = 0.7;             // share of its kernel's values that a candidate keeps
     bool exact = false;            // interval masses for every ordered column, also where the cells are narrow
 
     void check() const;
@@ -42,8 +43,9 @@ public:
     const std::vector<std::size_t>& columns() const { return columns_; }
 
     // Slot s holds observation ids[s], whose row is told + ids[s] d; `changed` are the slots that may differ from the last
-    // call. Many changes, or `all`, rebuild everything; the bits are the same.
-    void update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all);
+    // call. Many changes, or `all`, rebuild everything; the bits are the same. `weights`, by slot, replace those by age.
+    void update(const std::vector<std::int64_t>& ids, const double* told, const std::vector<std::size_t>& changed, bool all,
+                const std::vector<double>* weights = nullptr);
 
     // out[i] = log p of candidates first .. first + n of the pool.
     void log_density(const Pool& pool, std::size_t first, std::size_t n, double* out) const;
@@ -60,7 +62,8 @@ public:
     void log_kernel(const Kernel& kernel, const Pool& pool, double* out) const;
 
     // Draws the candidates of the pool: candidate i from blocks i * blocks .. of the stream, whose uniform
-    // number j is used for column j and number dims + `salt` for the choice of the kernel.
+    // number j is used for column j and number dims + `salt` for the choice of the kernel. A candidate is a mutation of its
+    // kernel's observation: each column but one keeps the observed value with probability `keep`.
     void sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, Pool& pool) const;
 
 private:
@@ -89,7 +92,7 @@ private:
     void link(std::size_t slot, std::int64_t id, const double* row);
     void rebuild(const std::vector<std::int64_t>& ids, const double* told);
     void resize(std::size_t slots);
-    void finish();
+    void finish(const std::vector<double>* weights);
     void set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots);
     std::size_t position(const Numeric& c, double mu, std::int64_t id) const;
     double gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const;

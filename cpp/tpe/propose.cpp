@@ -95,17 +95,27 @@ void Tpe::tell_one(const double* told, double y) {
 
 // The mixtures of what has been told; in exact mode the pending points are members of the bad ones too.
 void Tpe::synchronise(ConstMatrix pending) {
-    std::vector<std::int64_t> good, ids;
-    for (std::size_t i = 0; i < n_good_; ++i) good.push_back(top_[i].second);
+    std::vector<std::pair<std::int64_t, double>> good;   // with their weights, by age
+    for (std::size_t i = 0; i < n_good_; ++i)
+        good.emplace_back(top_[i].second, std::log(static_cast<double>(n_good_ + 1) / static_cast<double>(i + 1)));
     std::sort(good.begin(), good.end());
+    std::vector<std::int64_t> ids;
+    std::vector<double> weights;
     const std::size_t told = rows_.size();
     if (options_.parzen.exact) rows_.insert(rows_.end(), pending.data, pending.data + pending.rows * pending.cols);
     for (auto& group : groups_) {
         if (good_changed_) {
             ids.clear();
-            for (const std::int64_t id : good)
-                if (active(group, id)) ids.push_back(id);
-            group.good.update(ids, rows_.data(), {}, true);
+            weights.clear();
+            double total = 0.0;
+            for (const auto& [id, weight] : good) {
+                if (!active(group, id)) continue;
+                ids.push_back(id);
+                weights.push_back(weight);
+                total += weight;
+            }
+            for (double& w : weights) w *= static_cast<double>(ids.size()) / total;
+            group.good.update(ids, rows_.data(), {}, true, options_.rank_weights ? &weights : nullptr);
         }
         const auto changed = group.bad_ids.take_changes();
         if (options_.parzen.exact) {

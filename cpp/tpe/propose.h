@@ -6,6 +6,9 @@
 // Groups are parameters with the same condition, so that all of a group are active or none is; with multivariate = false
 // every parameter is its own group. The best candidate is chosen group by group, parents first.
 //
+// The good ones weigh log((m + 1) / rank), m of them, scaled to a mean of one: the weights of the parents in CMA-ES (Hansen,
+// "The CMA evolution strategy: a tutorial", arXiv:1604.00772, eq. 49).
+//
 // Pending points count as bad. The candidates of a suggestion depend on (seed, trial number - number of pending trials),
 // and there are `candidates_per_pending` more for each pending one, so a batch shares one pool whose densities are computed
 // once, and every point of the batch is what asking for it alone would give.
@@ -34,6 +37,7 @@ struct TpeOptions {
     bool multivariate = true;
     double good_fraction = 0.1;       // good: the best ceil(good_fraction n), at most good_max
     std::size_t good_max = 25;
+    bool rank_weights = true;         // good ones weigh by rank, else by age
     std::size_t max_kernels = 2048;   // of a bad mixture
     ParzenOptions parzen;
 

@@ -18,7 +18,7 @@ COMPAT = ("optuna5",)
 class TPE:
     """Tree-structured Parzen estimator.
 
-    Observations are split into good and bad ones; candidates are drawn from a density l of the good ones, and the one with
+    Observations are split into good and bad ones; candidates come from a density l of the good ones, and the one with
     the largest ``log l(x) - log g(x)``, g the density of the bad ones, is suggested.
 
     Parameters
@@ -35,15 +35,20 @@ class TPE:
         At most so many are good.
     prior_weight : float, default 1.0
         Weight of the prior kernel, and of the smoothing of categorical choices, in observations.
-    min_bandwidth : float, default 0.01
+    min_bandwidth : float, default 0.05
         Smallest bandwidth of a kernel as a share of the range, once there are enough observations.
     recency : bool, default True
-        Let the weights of the older observations ramp down from the 25 newest.
+        Let the weights of the older observations ramp down from the 25 newest; in g, and without `rank_weights` in l too.
+    rank_weights : bool, default True
+        Weigh the good observations by rank: log((m + 1) / rank) for m good ones, as CMA-ES weighs its parents.
+    keep : float, default 0.7
+        Candidates are mutations of good observations: a candidate keeps this share of the values of its kernel's observation
+        on average, and draws the others from the kernel. 0: all values are drawn, and candidates are samples of l.
     max_kernels : int, default 2048
         Kernels of g at most; beyond them a random sample that favours the recent.
     compat : {None, "optuna5"}
         "optuna5": the model of Optuna 5's multivariate TPESampler, to about 1e-10 in ``log l - log g``. Every suggestion
-        then rebuilds it, which is slow; the other options must have their defaults.
+        then rebuilds it, which is slow; the options of the model must have their defaults and are replaced by Optuna's.
 
     Notes
     -----
@@ -64,18 +69,20 @@ class TPE:
     good_fraction: float = 0.1
     good_max: int = 25
     prior_weight: float = 1.0
-    min_bandwidth: float = 0.01
+    min_bandwidth: float = 0.05
     recency: bool = True
+    rank_weights: bool = True
+    keep: float = 0.7
     max_kernels: int = 2048
     compat: str | None = None
 
     def __post_init__(self) -> None:
         for name, low in (("n_startup", 0), ("n_candidates", 1), ("good_max", 1), ("max_kernels", 2)):
             check_int(name, getattr(self, name), low)
-        for name in ("multivariate", "recency"):
+        for name in ("multivariate", "recency", "rank_weights"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name}={getattr(self, name)!r} must be True or False")
-        for name in ("good_fraction", "prior_weight", "min_bandwidth"):
+        for name in ("good_fraction", "prior_weight", "min_bandwidth", "keep"):
             if isinstance(getattr(self, name), (bool, np.bool_)) or not isinstance(getattr(self, name), (int, float, np.number)):
                 raise TypeError(f"{name}={getattr(self, name)!r} must be a number")
         if not 0 < self.good_fraction < 1:
@@ -84,12 +91,13 @@ class TPE:
             raise ValueError(f"prior_weight={self.prior_weight!r} must be positive and finite")
         if not 0 < self.min_bandwidth <= 1:
             raise ValueError(f"min_bandwidth={self.min_bandwidth!r} must lie in (0, 1]")
+        if not 0 <= self.keep < 1:
+            raise ValueError(f"keep={self.keep!r} must lie in [0, 1)")
         if self.compat is not None and self.compat not in COMPAT:
             raise ValueError(f"compat={self.compat!r} must be None or one of {', '.join(COMPAT)}")
-        model = (self.good_fraction, self.good_max, self.prior_weight, self.min_bandwidth, self.recency)
-        if self.compat is not None and model != (0.1, 25, 1.0, 0.01, True):
-            fixed = "good_fraction, good_max, prior_weight, min_bandwidth and recency"
-            raise ValueError(f"compat={self.compat!r} fixes the model: leave {fixed} at their defaults")
+        fixed = ("good_fraction", "good_max", "prior_weight", "min_bandwidth", "recency", "rank_weights", "keep")
+        if self.compat is not None and any(getattr(self, name) != getattr(TPE, name) for name in fixed):
+            raise ValueError(f"compat={self.compat!r} fixes the model: leave {', '.join(fixed)} at their defaults")
 
     def start(self, space: Space, seed: int, threads: int) -> TPEEngine:
         return TPEEngine(self, space, seed, threads)
@@ -114,8 +122,10 @@ class TPEEngine:
             good_max=sampler.good_max,
             max_kernels=2**31 if exact else sampler.max_kernels,
             prior_weight=float(sampler.prior_weight),
-            min_bandwidth=sampler.min_bandwidth,
+            min_bandwidth=0.01 if exact else sampler.min_bandwidth,
             recency=sampler.recency,
+            rank_weights=sampler.rank_weights and not exact,
+            keep=0.0 if exact else sampler.keep,
             exact=exact,
         )
         self._core = _core.Tpe(space.box, space.grid, options, seed, threads)

@@ -46,7 +46,8 @@ def rows_of(columns: list[Column], n: int, seed: int, first: int = 0) -> np.ndar
 def options(**changes: object) -> _core.TpeOptions:
     defaults = {
         "n_startup": 10, "n_candidates": 24, "candidates_per_pending": 4, "multivariate": True, "good_fraction": 0.1, "good_max": 25,
-        "max_kernels": 2048, "prior_weight": 1.0, "min_bandwidth": 0.01, "recency": True, "exact": False,
+        "max_kernels": 2048, "prior_weight": 1.0, "min_bandwidth": 0.01, "recency": True, "rank_weights": True,
+        "keep": 0.7, "exact": False,
     }
     assert changes.keys() <= defaults.keys()
     return _core.TpeOptions(**{**defaults, **changes})

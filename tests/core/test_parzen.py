@@ -42,7 +42,7 @@ def test_log_ratio_equals_the_oracle_on_continuous_spaces(n, n_pending, seed, mu
 def test_exact_log_ratio_equals_the_oracle_on_any_space_with_any_options(columns, n, n_pending, seed, multivariate, data):
     model = {
         "prior_weight": data.draw(st.floats(0.1, 5)), "min_bandwidth": data.draw(st.floats(0.005, 0.5)),
-        "recency": data.draw(st.booleans()),
+        "recency": data.draw(st.booleans()), "rank_weights": data.draw(st.booleans()),
         "good_fraction": data.draw(st.floats(0.05, 0.9)), "good_max": data.draw(st.integers(1, 30)), "multivariate": multivariate,
     }
     rows, y = history(columns, n + n_pending, seed)
@@ -233,6 +233,7 @@ def test_wrong_shapes_are_refused_and_nothing_is_told(rows, y):
 @pytest.mark.parametrize("option", [
     {"n_candidates": 0}, {"good_fraction": 0.0}, {"good_fraction": 1.0}, {"good_max": 0}, {"max_kernels": 1}, {"prior_weight": 0.0},
     {"prior_weight": np.inf}, {"min_bandwidth": 0.0}, {"min_bandwidth": 1.5}, {"good_fraction": np.nan}, {"min_bandwidth": np.nan},
+    {"keep": 1.0}, {"keep": -0.1},
 ])
 def test_impossible_options_are_refused_by_name(option):
     with pytest.raises(ValueError, match=next(iter(option))):

@@ -216,7 +216,7 @@ def test_with_one_candidate_suggestions_follow_the_good_density():
     """One candidate is a draw from l: here kernels at 0.25 and 0.75 of equal weight, and a prior of small weight."""
     columns = [Column(REAL), Column(CATEGORICAL, levels=3)]
     rows = np.array([[0.25, 0.0], [0.75, 2.0], *([[0.5, 1.0]] * 18)])
-    tpe = tpe_of(columns, n_candidates=1, prior_weight=1e-3, n_startup=1)
+    tpe = tpe_of(columns, n_candidates=1, prior_weight=1e-3, n_startup=1, keep=0.0, rank_weights=False)
     tpe.tell(rows, np.array([0.0, 0.0, *([1.0] * 18)]))
     draws = np.vstack([tpe.suggest(number, 1, none_pending(columns), None, _core.RowSet(2))[0] for number in range(4000)])
 
@@ -230,6 +230,31 @@ def test_with_one_candidate_suggestions_follow_the_good_density():
     counts = np.bincount(draws[:, 1].astype(int), minlength=3)
     assert counts[1] < 20 and abs(counts[0] - 2000) < 5 * np.sqrt(1000)
     assert np.mean(draws[draws[:, 1] == 0, 0]) < np.mean(draws[draws[:, 1] == 2, 0]) - 0.02
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7])
+def test_mutations_keep_that_share_of_the_values_and_never_all(keep):
+    columns = [Column(REAL)] * 5
+    rows = rows_of(columns, 20, seed=3)
+    tpe = tpe_of(columns, n_candidates=1, prior_weight=1e-6, n_startup=1, keep=keep)
+    tpe.tell(rows, np.arange(20.0))
+    draws = np.vstack([tpe.suggest(number, 1, none_pending(columns), None, _core.RowSet(5))[0] for number in range(4000)])
+    kept = (draws[:, None] == rows[:2]).sum(axis=2).max(axis=1)   # of the better of the two good ones
+    assert kept.max() == 4
+    assert abs(kept.mean() - 4 * keep) < 0.1
+
+
+def test_good_observations_weigh_by_rank():
+    columns = [Column(REAL)]
+    rows = np.linspace(0.05, 0.95, 20)[:, None]
+    tpe = tpe_of(columns, n_candidates=1, prior_weight=1e-6, n_startup=1, keep=0.0, min_bandwidth=1e-3, good_fraction=0.1)
+    tpe.tell(rows, np.r_[0.0, np.full(18, 5.0), 1.0])
+    draws = np.array([tpe.suggest(number, 1, none_pending(columns), None, _core.RowSet(1))[0][0, 0] for number in range(4000)])
+    weights = np.log(3 / np.array([1, 2]))
+    bandwidth = 0.9   # the distance of the two
+    cdf = [stats.truncnorm((0 - mu) / bandwidth, (1 - mu) / bandwidth, loc=mu, scale=bandwidth).cdf for mu in (0.05, 0.95)]
+    assert stats.kstest(draws, lambda x: np.average([f(x) for f in cdf], axis=0, weights=weights)).pvalue > 1e-4
+    assert stats.kstest(draws, lambda x: np.mean([f(x) for f in cdf], axis=0)).pvalue < 0.01
 
 
 def test_candidates_of_conditional_columns_exist_exactly_where_their_condition_holds():
