@@ -14,6 +14,8 @@ from hpo_fast.minimize import Result, minimize
 from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.samplers import TrialInfo
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
+from hpo_fast.suggest import suggest
+from hpo_fast.surrogate import Surrogate, surrogate
 
 __version__ = "0.1.0"
 
@@ -28,8 +30,11 @@ __all__ = [
     "Result",
     "Space",
     "SpaceExhausted",
+    "Surrogate",
     "Trial",
     "TrialInfo",
     "minimize",
     "samplers",
+    "suggest",
+    "surrogate",
 ]

@@ -162,3 +162,101 @@ class Tpe(metaclass=_pybind11_type):
         """
     def log_ratio(self, rows: ArrayLike, pending: ArrayLike) -> _Array:
         """log l - log g of rows (n, d) given pending rows (p, d): (n,); without the GIL."""
+
+# -- linalg, optim ----------------------------------------------------------------------------------------------------
+
+def load_lapack(lapack: dict[str, object], blas: dict[str, object], get_threads: int, set_threads: int) -> None:
+    """Take LAPACK and BLAS from the ``__pyx_capi__`` of SciPy's cython_lapack and cython_blas, and the addresses of the functions
+    that get and set the library's thread count, or 0. Raises ImportError if a signature is not the expected one.
+    """
+
+class Cholesky(metaclass=_pybind11_type):
+    """The factor L of a symmetric positive definite matrix (n, n)."""
+
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def jitter(self) -> float: """What was added to the diagonal."""
+    @property
+    def log_determinant(self) -> float: """Of the matrix."""
+    def factor(self, k: ArrayLike) -> None: """Factor the lower triangle of k (n, n). Raises ValueError if that needs too much jitter."""
+    def append(self, k: ArrayLike, variance: float, floor: float) -> None:
+        """One more row: covariances k (n,) and its variance; its squared pivot is at least `floor`."""
+
+    def truncate(self, n: int) -> None: """Keep the first n rows."""
+    def solve_lower(self, b: ArrayLike) -> _Array: """L^-1 of each row of b (m, n)."""
+    def solve_upper(self, b: ArrayLike) -> _Array: """L^-T of each row of b (m, n)."""
+    def inverse(self) -> _Array: """The lower triangle of the inverse (n, n), 0 above."""
+
+def lbfgsb(
+    fn: Callable[[list[float]], tuple[float, Sequence[float]]],
+    x0: Sequence[float],
+    lower: Sequence[float],
+    upper: Sequence[float],
+    memory: int = 10,
+    max_evaluations: int = 200,
+    gradient_tolerance: float = 1e-6,
+    value_tolerance: float = 1e-10,
+) -> tuple[list[float], float, int]:
+    """Minimise fn(x) -> (value, gradient) in a box: x, value, evaluations."""
+
+# -- gp, acquisition --------------------------------------------------------------------------------------------------
+
+def acquisition(kind: int, mean: ArrayLike, variance: ArrayLike, best: float, beta: float) -> tuple[_Array, _Array, _Array]:
+    """Values (q,) of 0 lcb, 1 log_ei, 2 log_pi and their derivatives by mean and variance."""
+
+class GpOptions(metaclass=_pybind11_type):
+    """See ``hpo_fast.samplers.GP``; priors are (mean, deviation)."""
+
+    def __init__(
+        self,
+        *,
+        smoothness: int,
+        length_prior: tuple[float, float],
+        signal_prior: tuple[float, float],
+        noise_prior: tuple[float, float],
+        acquire: int,
+        beta: float,
+    ) -> None: ...
+
+class Gp(metaclass=_pybind11_type):
+    """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 2,) the logarithms of the weights of
+    the columns (inverse squared lengthscales), of the signal and of the noise variance; the factor is made of the first n_factored
+    rows, the others are appended. Everything runs without the GIL. Raises ValueError if the covariance cannot be factored.
+    """
+
+    def __init__(self, box: Box, grid: Grid, options: GpOptions, seed: int, threads: int) -> None: ...
+    @property
+    def prior_mode(self) -> list[float]: """Theta before any observation."""
+    @property
+    def jitter(self) -> float: """What the last factor needed on its diagonal."""
+    def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]]) -> tuple[list[float], float, int]:
+        """The best mode of the posterior of theta found from `starts`: theta, log density, evaluations."""
+
+    def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:
+        """log p(y, theta) and its gradient (d + 2,)."""
+
+    def posterior(
+        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike
+    ) -> tuple[_Array, _Array]:
+        """Mean and variance (q,) at queries (q, d), without noise."""
+
+    def joint(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike) -> tuple[_Array, _Array]:
+        """Mean (q,) and the lower triangle of the covariance (q, q)."""
+
+    def suggest(
+        self,
+        number: int,
+        n: int,
+        rows: ArrayLike,
+        y: ArrayLike,
+        theta: Sequence[float],
+        n_factored: int,
+        pending: ArrayLike,
+        feasible: _Feasible,
+        seen: RowSet,
+    ) -> tuple[_Array, list[tuple[bool, float]]]:
+        """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, and its acquisition value.
+
+        Raises SpaceExhausted, Infeasible.
+        """

@@ -60,7 +60,7 @@ def minimize(
     fn: Callable[[dict[str, Any]], float | None],
     space: Space,
     n_trials: int = 100,
-    sampler: str | Sampler = "tpe",
+    sampler: str | Sampler = "auto",
     seed: int | None = 0,
     *,
     direction: str = "minimize",

@@ -16,12 +16,11 @@ from hpo_fast import _core
 from hpo_fast import samplers as _samplers
 from hpo_fast.history import History
 from hpo_fast.samplers.base import Sampler, TrialInfo
-from hpo_fast.space import MAX_THREADS, Space, check_int
+from hpo_fast.space import MAX_BATCH, MAX_THREADS, Space, check_int
 from hpo_fast.targets import DIRECTIONS, observed, targets
 
 PENDING, COMPLETE, FAILED, FORGOTTEN = "pending", "complete", "failed", "forgotten"
 _FORMAT = 1
-_MAX_BATCH = 10**7
 
 
 class Trial:
@@ -69,8 +68,8 @@ class Optimizer:
     ----------
     space : Space
         What may be tried.
-    sampler : str or Sampler, default "tpe"
-        "random", "sobol", "tpe", or an object such as ``hf.samplers.TPE(n_startup=20)``.
+    sampler : str or Sampler, default "auto"
+        "auto", "gp", "tpe", "random", "sobol", or an object such as ``hf.samplers.TPE(n_startup=20)``.
     direction : {"minimize", "maximize"}
         Whether small or large values are good.
     seed : int or None, default 0
@@ -102,7 +101,7 @@ class Optimizer:
     def __init__(
         self,
         space: Space,
-        sampler: str | Sampler = "tpe",
+        sampler: str | Sampler = "auto",
         direction: str = "minimize",
         seed: int | None = 0,
         threads: int = 1,
@@ -156,7 +155,7 @@ class Optimizer:
         TypeError, ValueError
             If `n` is not an integer of at least 1.
         """
-        wanted = 1 if n is None else check_int("n", n, 1, _MAX_BATCH)
+        wanted = 1 if n is None else check_int("n", n, 1, MAX_BATCH)
         with self._lock:
             trials: list[Trial] = []
             try:

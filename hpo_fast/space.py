@@ -36,6 +36,7 @@ from hpo_fast.parameters import (
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
 
 MAX_THREADS = 4096
+MAX_BATCH = 10**7
 
 
 class Space:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp
+from scipy.stats import multivariate_normal, norm
 
 REAL, ORDERED, CATEGORICAL = 0, 1, 2
 NAN = float("nan")
@@ -348,3 +350,46 @@ def tpe_log_ratio(
             log_g = np.logaddexp(log_g, g.log_pending(at, waiting))
         ratio[here] += log_l - log_g
     return ratio
+
+
+# -- Gaussian process ---------------------------------------------------------------------------------------------------
+
+
+def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Covariances of rows a (n, d) with rows b (m, d), column by column: the squared distance of two values of a numeric column,
+    1 between two choices; an inactive column is at the centre, half way to every choice."""
+    r2 = np.zeros((len(a), len(b)))
+    for j, c in enumerate(columns):
+        x, y = a[:, j, None], b[None, :, j]
+        if c.kind == CATEGORICAL:
+            both, one = ~np.isnan(x) & ~np.isnan(y), np.isnan(x) != np.isnan(y)
+            d = np.where(both, (x != y) * 1.0, np.where(one, 0.5, 0.0))
+        else:
+            d = (np.nan_to_num(x, nan=0.5) - np.nan_to_num(y, nan=0.5)) ** 2
+        r2 += math.exp(theta[j]) * d
+    signal = math.exp(theta[len(columns)])
+    if kernel == "rbf":
+        return signal * np.exp(-0.5 * r2)
+    t = np.sqrt((3 if kernel == "matern32" else 5) * r2)
+    return signal * (1 + t + (t**2 / 3 if kernel == "matern52" else 0)) * np.exp(-t)
+
+
+def gp_posterior(
+    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (q,) and covariance (q, q), without noise."""
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[-1]) * np.eye(len(rows))
+    cross = gp_covariance(columns, kernel, theta, queries, rows)
+    return cross @ np.linalg.solve(k, y), gp_covariance(columns, kernel, theta, queries, queries) - cross @ np.linalg.solve(k, cross.T)
+
+
+def gp_log_posterior(
+    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, length_offset: float = -1.5,
+    length_deviation: float = 1.7, noise_mean: float = -5.0,
+) -> float:
+    """log p(y | theta) + log p(theta)."""
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[-1]) * np.eye(len(rows))
+    d = len(columns)
+    value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
+    mean = -2 * (length_offset + 0.5 * math.log(max(d, 1)))
+    return value + norm(mean, 2 * length_deviation).logpdf(theta[:d]).sum() + norm(0, 1).logpdf(theta[d]) + norm(noise_mean, 1).logpdf(theta[d + 1])

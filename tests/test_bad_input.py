@@ -134,13 +134,26 @@ CONSTRUCTORS = {
         },
     ),
     "samplers.make": (hf.samplers.make, {"sampler": "tpe", "options": {}}),
+    "suggest": (
+        hf.suggest,
+        {
+            "space": space(), "X": space().sample(3, seed=0), "y": np.arange(3.0), "pending": space().sample(1, seed=9), "n": 1,
+            "sampler": "tpe", "seed": 0, "direction": "minimize", "threads": 1,
+        },
+    ),
+    "surrogate": (
+        hf.surrogate,
+        {"space": space(), "X": space().sample(3, seed=0), "y": np.arange(3.0), "sampler": None, "direction": "minimize", "threads": 1},
+    ),
     "samplers.TPE": (hf.samplers.TPE, hf.samplers.TPE().options()),
+    "samplers.GP": (hf.samplers.GP, hf.samplers.GP().options()),
+    "samplers.Auto": (hf.samplers.Auto, hf.samplers.Auto().options()),
     "samplers.Random": (hf.samplers.Random, {}),
     "samplers.Sobol": (hf.samplers.Sobol, {}),
     "samplers.names": (hf.samplers.names, {}),
 }
 
-PLAIN_RECORDS = {"Trial", "TrialInfo", "Result"}
+PLAIN_RECORDS = {"Trial", "TrialInfo", "Result", "Surrogate"}
 """What the package makes and people only read."""
 
 

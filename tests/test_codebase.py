@@ -20,7 +20,8 @@ DATA = {"cpp/enumerate/sobol_directions.h"}
 
 # Top to bottom: a file includes or imports its own level and what is below.
 CPP_STACK = ["bind", "acquisition", "gp", "tpe", "enumerate", "space", "optim", "linalg", "base"]
-PYTHON_STACK = ["cli", "adapters", "__init__", "minimize", "optimizer", "samplers.__init__", "samplers.*", "samplers.base"]
+PYTHON_STACK = ["cli", "adapters", "__init__", "minimize", "optimizer", "surrogate", "suggest"]
+PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
 PYTHON_STACK += ["history", "targets", "space", "functions", "parameters", "_core"]
 
 

@@ -15,7 +15,7 @@ from strategies import enumerate_space, key, small_spaces
 
 import hpo_fast as hf
 
-SAMPLERS = ["random", "sobol", "tpe"]
+SAMPLERS = ["random", "sobol", "tpe", "gp", "auto"]
 
 
 def mixed():
@@ -191,7 +191,7 @@ def test_bad_calls_leave_no_trace():
     [
         (TypeError, "Space", {"space": {"x": hf.Float(0, 1)}}),
         (TypeError, "Space", {"space": None}),
-        (ValueError, "sampler='cma'.*random, sobol, tpe", {"sampler": "cma"}),
+        (ValueError, "sampler='cma'.*auto, gp, tpe, random, sobol", {"sampler": "cma"}),
         (TypeError, "sampler=3", {"sampler": 3}),
         (TypeError, "sampler=None", {"sampler": None}),
         (TypeError, "sampler=", {"sampler": hf.samplers.TPE}),

@@ -8,8 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtri
 
-from hpo_fast.targets import observed, targets
+from hpo_fast.targets import WARPS, observed, targets, warp
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, np.float32(1), np.int8(1), np.array(1), Fraction(1), Decimal(1), np.True_])
@@ -40,3 +43,37 @@ def test_targets():
     assert targets(values, "maximize").tolist() == [-1, math.inf, 2]
     assert targets(np.empty(0), "maximize").shape == (0,)
     assert values[0] == 1.0
+
+
+finite = st.floats(-1e300, 1e300)
+
+
+@given(st.lists(st.one_of(finite, st.just(np.inf)), min_size=1, max_size=60), st.sampled_from(WARPS))
+def test_warped_targets_are_finite_standardised_and_keep_the_order(y, how):
+    z = warp(np.array(y), how)
+    assert np.isfinite(z).all()
+    if z.any():
+        assert abs(z.mean()) < 1e-9 and abs(z.std() - 1) < 1e-9
+    order = np.argsort(y, kind="stable")
+    assert (np.diff(z[order]) >= -1e-12).all()
+
+
+def test_half_rank_keeps_the_spacing_of_the_better_half_and_tames_the_worse():
+    y = np.array([0.0, 1.0, 3.0, 4.0, 10.0, 1e9, np.inf])
+    z = warp(y, "half-rank")
+    np.testing.assert_allclose(np.diff(z[:4]) / (z[1] - z[0]), [1, 2, 1], rtol=1e-12)
+    assert z.max() - z[3] < 3 * (z[3] - z[0])
+    np.testing.assert_allclose(warp(10 * y - 5, "half-rank"), z, rtol=1e-12)
+
+
+def test_rank_warping_gives_normal_quantiles_and_ties_share_theirs():
+    z = warp(np.array([5.0, 1.0, np.inf, 1.0, np.inf]), "rank")
+    q = ndtri((np.array([3.0, 1.5, 4.5, 1.5, 4.5]) - 0.5) / 5)
+    np.testing.assert_allclose(z, (q - q.mean()) / q.std(), rtol=1e-12)
+
+
+def test_standard_is_affine_and_failures_count_as_the_worst_value():
+    y = np.array([1.0, 2.0, 7.0, np.inf])
+    z = warp(y, "standard")
+    np.testing.assert_allclose(z, (np.array([1, 2, 7, 7]) - 4.25) / np.std([1, 2, 7, 7]), rtol=1e-12)
+    assert not warp(np.full(3, np.inf), "standard").any() and not warp(np.full(3, 4.0), "half-rank").any()

@@ -13,4 +13,6 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     hpo::register_space(m);
     hpo::register_enumerate(m);
     hpo::register_tpe(m);
+    hpo::register_linalg(m);
+    hpo::register_gp(m);
 }

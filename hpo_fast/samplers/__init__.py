@@ -1,18 +1,20 @@
-"""The samplers: ``random``, ``sobol``, ``tpe``; by name, or as objects with their options."""
+"""The samplers: ``auto``, ``gp``, ``tpe``, ``random``, ``sobol``; by name, or as objects with their options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from hpo_fast.samplers.auto import Auto
 from hpo_fast.samplers.base import Engine, Sampler, TrialInfo
+from hpo_fast.samplers.gp import GP
 from hpo_fast.samplers.random import Random
 from hpo_fast.samplers.sobol import Sobol
 from hpo_fast.samplers.tpe import TPE
 
-__all__ = ["TPE", "Engine", "Random", "Sampler", "Sobol", "TrialInfo", "make", "names"]
+__all__ = ["GP", "TPE", "Auto", "Engine", "Random", "Sampler", "Sobol", "TrialInfo", "make", "names"]
 
-_BY_NAME: dict[str, Any] = {sampler.name: sampler for sampler in (Random, Sobol, TPE)}
+_BY_NAME: dict[str, Any] = {sampler.name: sampler for sampler in (Auto, GP, TPE, Random, Sobol)}
 
 
 def names() -> list[str]:

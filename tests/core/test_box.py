@@ -25,7 +25,7 @@ def one(values) -> np.ndarray:
 def test_real_columns_decode_and_encode_as_the_oracle_to_rounding(column, u):
     box = box_of([column])
     raw = box.decode(one(u))[:, 0]
-    scale = max(abs(column.low), abs(column.high))
+    scale = max(abs(column.low), abs(column.high), column.high - column.low)
     for value, at in zip(raw.tolist(), u, strict=True):
         expected = column.decode(at)
         assert column.low <= value <= column.high

@@ -1,0 +1,251 @@
+#include "acquisition/maximize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "optim/lbfgsb.h"
+
+namespace hpo {
+
+namespace {
+
+constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
+constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
+constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
+constexpr double kClose = 1e-3;              // starts closer than this in every column are one
+
+}  // namespace
+
+Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const MaximizeOptions& options)
+    : box_(box), features_(features), process_(process), acquisition_(acquisition), options_(options) {}
+
+void Maximizer::evaluate(ConstMatrix rows, double* out) const {
+    const std::size_t f = features_.size();
+    std::vector<double> z(std::min(kBatch, rows.rows) * f), variance(kBatch);
+    for (std::size_t i = 0; i < rows.rows; i += kBatch) {
+        const std::size_t n = std::min(kBatch, rows.rows - i);
+        features_.map(rows.slice(i, n), {z.data(), n, f});
+        process_.posterior({z.data(), n, f}, out + i, variance.data());
+        acquisition_(out + i, variance.data(), n, out + i);
+    }
+}
+
+void Maximizer::evaluate(ConstMatrix rows, double* out, Matrix gradient) const {
+    const std::size_t f = features_.size(), n = rows.rows;
+    std::vector<double> z(n * f), variance(n), d_mean(n * f), d_variance(n * f), by_mean(n), by_variance(n);
+    features_.map(rows, {z.data(), n, f});
+    process_.posterior({z.data(), n, f}, out, variance.data(), {d_mean.data(), n, f}, {d_variance.data(), n, f});
+    acquisition_(out, variance.data(), n, out, by_mean.data(), by_variance.data());
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < rows.cols; ++j) {
+            const std::size_t k = i * f + features_.first(j);
+            gradient.row(i)[j] = by_mean[i] * d_mean[k] + by_variance[i] * d_variance[k];
+        }
+}
+
+bool Maximizer::is_relaxed(std::size_t j) const {
+    const Column& c = box_.column(j);
+    return c.kind == Kind::real || (c.kind == Kind::ordered && c.levels > kRelaxed);
+}
+
+// Columns that a change of their parent made active start in the middle.
+void Maximizer::complete(double* row) const {
+    for (const std::size_t j : box_.parents_first())
+        if (std::isnan(row[j]) && box_.active(j, row)) row[j] = box_.column(j).kind == Kind::categorical ? 0.0 : 0.5;
+    box_.snap(row);
+}
+
+// Drops rows that are infeasible, seen, or there twice.
+void Maximizer::keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const {
+    const std::size_t d = box_.dims(), n = rows.size() / d;
+    std::vector<std::uint8_t> ok(n, 1);
+    if (feasible && n > 0) feasible({rows.data(), n, d}, ok.data());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (!ok[i] || seen.contains(rows.data() + i * d)) continue;
+        if (kept != i) std::copy_n(rows.data() + i * d, d, rows.data() + kept * d);
+        ++kept;
+    }
+    rows.resize(kept * d);
+}
+
+std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
+    const std::size_t d = box_.dims(), blocks = d + 2, n_local = incumbents.rows > 0 ? options_.n_local : 0;
+    std::vector<double> rows((options_.n_uniform + n_local) * d), uniform(2 * blocks);
+    for (std::size_t i = 0; i < options_.n_uniform; ++i) {
+        double* row = rows.data() + i * d;
+        stream.uniform(row, d, static_cast<std::uint32_t>(i * blocks));
+        box_.from_unit(row);
+    }
+    for (std::size_t i = 0; i < n_local; ++i) {
+        double* row = rows.data() + (options_.n_uniform + i) * d;
+        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>((options_.n_uniform + i) * blocks));
+        // The best incumbent gets half of the perturbations, the next a quarter, ...: a geometric choice.
+        const auto which = static_cast<std::size_t>(-std::log2(1.0 - uniform[2 * d]));
+        std::copy_n(incumbents.row(which % incumbents.rows), d, row);
+        // From one column to all of them, at four scales.
+        const double share = std::max(1.0 / static_cast<double>(d), uniform[2 * d + 1]);
+        const double scale = 0.2 * std::pow(0.25, static_cast<double>(i % 4));
+        const auto forced = static_cast<std::size_t>(uniform[2 * d + 2] * static_cast<double>(d));
+        for (const std::size_t j : box_.parents_first()) {
+            const bool fresh = std::isnan(row[j]);
+            if (fresh && !box_.active(j, row)) continue;
+            if (!fresh && j != forced && uniform[2 * j] >= share) continue;
+            const Column& c = box_.column(j);
+            const double v = uniform[2 * j + 1];
+            if (c.kind == Kind::categorical) row[j] = std::floor(v * static_cast<double>(c.levels));
+            else if (fresh) row[j] = v;
+            else {
+                // The logistic quantile: normal-like with heavier tails. At least one level up or down.
+                double step = scale * std::log(std::max(v, 1e-12) / (1.0 - v)) * 0.55;
+                if (c.kind == Kind::ordered) {
+                    const double level = 1.01 / static_cast<double>(c.levels);
+                    if (!c.log && std::abs(step) < level) step = step < 0.0 ? -level : level;
+                }
+                row[j] = std::clamp(row[j] + step, 0.0, 1.0);
+            }
+        }
+        box_.snap(row);
+    }
+    keep_acceptable(rows, feasible, seen);
+    const std::size_t n = rows.size() / d;
+    std::vector<double> values(n);
+    evaluate({rows.data(), n, d}, values.data());
+    std::vector<std::size_t> order(n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+    // The best ones that are apart.
+    std::vector<Candidate> starts;
+    for (const std::size_t i : order) {
+        if (starts.size() == options_.n_starts) break;
+        const double* row = rows.data() + i * d;
+        const bool is_new = std::none_of(starts.begin(), starts.end(), [&](const Candidate& s) {
+            for (std::size_t j = 0; j < d; ++j) {
+                if (std::isnan(row[j]) != std::isnan(s.row[j]) || std::abs(row[j] - s.row[j]) > kClose) return false;
+            }
+            return true;
+        });
+        if (is_new) starts.push_back({{row, row + d}, values[i]});
+    }
+    return starts;
+}
+
+// Moves each start to a local maximum over its relaxed columns, if that is acceptable and better.
+void Maximizer::continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const {
+    const std::size_t d = box_.dims(), n = starts.size();
+    std::vector<std::vector<std::size_t>> free(n);
+    std::vector<Lbfgsb> searches;
+    LbfgsbOptions options;
+    options.max_evaluations = options_.n_evaluations;
+    options.gradient_tolerance = 1e-4;
+    options.value_tolerance = 1e-7;
+    for (std::size_t i = 0; i < n; ++i) {
+        std::vector<double> x;
+        for (std::size_t j = 0; j < d; ++j)
+            if (is_relaxed(j) && !std::isnan(starts[i].row[j])) {
+                free[i].push_back(j);
+                x.push_back(starts[i].row[j]);
+            }
+        const std::size_t m = x.size();
+        searches.emplace_back(std::move(x), std::vector<double>(m, 0.0), std::vector<double>(m, 1.0), options);
+    }
+    std::vector<double> rows, values, gradient, g;
+    std::vector<std::size_t> running;
+    while (true) {
+        rows.clear();
+        running.clear();
+        for (std::size_t i = 0; i < n; ++i) {
+            if (searches[i].done()) continue;
+            running.push_back(i);
+            rows.insert(rows.end(), starts[i].row.begin(), starts[i].row.end());
+            for (std::size_t k = 0; k < free[i].size(); ++k) rows[rows.size() - d + free[i][k]] = searches[i].x()[k];
+        }
+        if (running.empty()) break;
+        values.resize(running.size());
+        gradient.resize(running.size() * d);
+        evaluate({rows.data(), running.size(), d}, values.data(), {gradient.data(), running.size(), d});
+        for (std::size_t r = 0; r < running.size(); ++r) {
+            const std::size_t i = running[r];
+            g.clear();
+            for (const std::size_t j : free[i]) g.push_back(-gradient[r * d + j]);
+            searches[i].report(-values[r], g.data());
+        }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        if (free[i].empty()) continue;
+        std::vector<double> row = starts[i].row;
+        for (std::size_t k = 0; k < free[i].size(); ++k) row[free[i][k]] = searches[i].best_x()[k];
+        complete(row.data());
+        keep_acceptable(row, feasible, seen);
+        if (row.empty()) continue;
+        double value;
+        evaluate({row.data(), 1, d}, &value);
+        if (value > starts[i].value) starts[i] = {row, value};
+    }
+}
+
+// Makes the best single change of a discrete column in each start; whether any start changed.
+bool Maximizer::discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const {
+    const std::size_t d = box_.dims();
+    bool changed = false;
+    std::vector<double> rows, values, row(d);
+    for (Candidate& start : starts) {
+        rows.clear();
+        for (std::size_t j = 0; j < d; ++j) {
+            const Column& c = box_.column(j);
+            if (c.kind == Kind::real || std::isnan(start.row[j])) continue;
+            const std::int64_t own = box_.level(j, start.row[j]);
+            const bool all = c.kind == Kind::categorical ? c.levels <= kMaxChoices : c.levels <= kRelaxed;
+            std::vector<std::int64_t> others;
+            if (all) {
+                for (std::int64_t k = 0; k < c.levels; ++k) others.push_back(k);
+            } else if (c.kind == Kind::ordered) {
+                for (const std::int64_t step : {1, 2, 4}) {
+                    others.push_back(own - step);
+                    others.push_back(own + step);
+                }
+            }
+            for (const std::int64_t k : others) {
+                if (k == own || k < 0 || k >= c.levels) continue;
+                row = start.row;
+                double lower = static_cast<double>(k), upper = lower;
+                if (c.kind == Kind::ordered) box_.cell(j, k, &lower, &upper);
+                row[j] = 0.5 * (lower + upper);
+                complete(row.data());
+                rows.insert(rows.end(), row.begin(), row.end());
+            }
+        }
+        keep_acceptable(rows, feasible, seen);
+        const std::size_t n = rows.size() / d;
+        if (n == 0) continue;
+        values.resize(n);
+        evaluate({rows.data(), n, d}, values.data());
+        const auto best = static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
+        if (!(values[best] > start.value)) continue;
+        start = {{rows.begin() + static_cast<std::ptrdiff_t>(best * d), rows.begin() + static_cast<std::ptrdiff_t>((best + 1) * d)}, values[best]};
+        changed = true;
+    }
+    return changed;
+}
+
+bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
+    std::vector<Candidate> starts = screen(incumbents, feasible, seen, stream);
+    if (starts.empty()) return false;
+    bool is_discrete = false, is_relaxed_any = false;
+    for (std::size_t j = 0; j < box_.dims(); ++j) {
+        is_discrete = is_discrete || box_.column(j).kind != Kind::real;
+        is_relaxed_any = is_relaxed_any || is_relaxed(j);
+    }
+    for (std::size_t round = 0; round < options_.n_rounds; ++round) {
+        if (is_relaxed_any) continuous(starts, feasible, seen);
+        if (!is_discrete || !discrete(starts, feasible, seen)) break;
+    }
+    const auto best = std::max_element(starts.begin(), starts.end(), [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
+    std::copy(best->row.begin(), best->row.end(), out);
+    *value = best->value;
+    return true;
+}
+
+}  // namespace hpo

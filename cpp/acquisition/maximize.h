@@ -1,0 +1,58 @@
+#pragma once
+// The row of a box with the largest acquisition value: many candidates in one batch, the best of them as starts, then in turn
+// L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change of a
+// discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
+// The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating.
+
+#include <cstddef>
+#include <vector>
+
+#include "acquisition/functions.h"
+#include "base/random.h"
+#include "base/view.h"
+#include "gp/features.h"
+#include "gp/process.h"
+#include "space/box.h"
+#include "space/row_set.h"
+
+namespace hpo {
+
+struct MaximizeOptions {
+    std::size_t n_uniform = 512;     // candidates from the whole box
+    std::size_t n_local = 512;       // perturbations of the incumbents
+    std::size_t n_starts = 8;
+    std::size_t n_rounds = 4;        // alternations
+    std::size_t n_evaluations = 40;  // of an L-BFGS-B search
+};
+
+class Maximizer {
+public:
+    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const MaximizeOptions& options);
+
+    // incumbents (m, d): rows worth perturbing, best first. out (d,) and its value; false if every candidate is infeasible or
+    // seen.
+    bool run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value);
+
+private:
+    struct Candidate {
+        std::vector<double> row;
+        double value;
+    };
+
+    void evaluate(ConstMatrix rows, double* out) const;
+    void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
+    std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
+    void continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
+    bool discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
+    void keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const;
+    bool is_relaxed(std::size_t j) const;
+    void complete(double* row) const;
+
+    const Box& box_;
+    const Features& features_;
+    const Process& process_;
+    const Acquisition& acquisition_;
+    const MaximizeOptions& options_;
+};
+
+}  // namespace hpo

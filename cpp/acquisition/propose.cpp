@@ -1,0 +1,158 @@
+#include "acquisition/propose.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+#include "base/parallel.h"
+#include "enumerate/distinct.h"
+#include "enumerate/uniform.h"
+#include "linalg/lapack.h"
+
+namespace hpo {
+
+namespace {
+
+constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
+constexpr std::size_t kBatch = 128;      // queries whose covariances stay in cache
+
+// The first `count` rows agree, bit for bit (NaN included).
+bool same(const double* a, const double* b, std::size_t count) { return count == 0 || std::memcmp(a, b, count * sizeof(double)) == 0; }
+
+}  // namespace
+
+void GpOptions::check() const {
+    for (const Normal& prior : {priors.length, priors.signal, priors.noise})
+        if (!(prior.deviation > 0.0 && std::isfinite(prior.mean))) throw std::invalid_argument("priors must have a finite mean and a positive deviation");
+    if (!(beta >= 0.0)) throw std::invalid_argument("beta must not be negative");
+}
+
+Gp::Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t seed, int threads)
+    : box_(box), grid_(grid), options_(options), seed_(seed), threads_(threads), features_(box), process_(features_, options.smoothness) {
+    options_.check();
+}
+
+Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr).prior_mode(); }
+
+Fit Gp::fit(ConstMatrix rows, const double* y, const std::vector<Theta>& starts) const {
+    const OneBlasThread one;
+    const std::size_t f = features_.size();
+    std::vector<double> z(rows.rows * f);
+    features_.map(rows, {z.data(), rows.rows, f});
+    LogPosterior posterior(features_, options_.smoothness, options_.priors, {z.data(), rows.rows, f}, y);
+    LbfgsbOptions options;
+    options.max_evaluations = rows.rows <= 200 ? 60 : 30;
+    options.gradient_tolerance = 1e-3;
+    options.value_tolerance = 1e-6;
+    return hpo::fit(posterior, starts, options);
+}
+
+double Gp::log_posterior(ConstMatrix rows, const double* y, const Theta& theta, double* gradient) const {
+    const OneBlasThread one;
+    const std::size_t f = features_.size();
+    std::vector<double> z(rows.rows * f);
+    features_.map(rows, {z.data(), rows.rows, f});
+    return LogPosterior(features_, options_.smoothness, options_.priors, {z.data(), rows.rows, f}, y)(theta, gradient);
+}
+
+// Brings process_ to the observations, reusing the factor of a common beginning.
+void Gp::condition(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored) {
+    const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
+    const bool same_factor = theta == process_.theta() && n_factored == n_factored_ && n_factored * d <= rows_.size() && same(rows.data, rows_.data(), n_factored * d);
+    std::size_t kept = n_factored;
+    if (same_factor) {
+        while (kept < std::min(n, rows_.size() / d) && same(rows.row(kept), rows_.data() + kept * d, d)) ++kept;
+        process_.truncate(kept);
+    } else {
+        std::vector<double> z(n_factored * f);
+        features_.map(rows.slice(0, n_factored), {z.data(), n_factored, f});
+        n_factored_ = 0;
+        rows_.clear();
+        process_.factor(theta, {z.data(), n_factored, f});
+        n_factored_ = n_factored;
+    }
+    std::vector<double> z(f);
+    for (std::size_t i = kept; i < n; ++i) {
+        features_.map(rows.row(i), z.data());
+        process_.append(z.data());
+    }
+    rows_.assign(rows.data, rows.data + n * d);
+    process_.set_targets(y, n);
+}
+
+std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+                        const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const OneBlasThread one;
+    const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
+    condition(rows, y, theta, n_factored);
+    std::vector<double> z(f);
+    const auto fantasize = [&](const double* row) {
+        features_.map(row, z.data());
+        process_.append(z.data());
+    };
+    for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
+    // The incumbent is the best posterior mean among the observed rows: an observed value may be luck.
+    std::vector<double> told(n * f), mean(n), variance(n);
+    features_.map(rows, {told.data(), n, f});
+    process_.posterior({told.data(), n, f}, mean.data(), variance.data());
+    std::vector<std::size_t> order(n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
+    std::vector<double> incumbents;
+    for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
+    const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, options_.beta};
+    Maximizer maximizer(box_, features_, process_, acquisition, options_.maximize);
+    std::size_t made;
+    try {
+        made = distinct_rows(out, seen, [&](std::size_t i, double* row) {
+            if (i > 0) fantasize(out.row(i - 1));
+            const Stream stream(seed_, number + i, Purpose::gp);
+            if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {
+                how[i].is_gp = true;
+            } else {
+                how[i] = {false, 0.0};
+                unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
+            }
+        });
+    } catch (...) {
+        process_.truncate(n);
+        throw;
+    }
+    process_.truncate(n);
+    return made;
+}
+
+void Gp::posterior(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const OneBlasThread one;
+    condition(rows, y, theta, n_factored);
+    const std::size_t f = features_.size(), batches = (queries.rows + kBatch - 1) / kBatch;
+    parallel_for(batches, threads_, 2, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> z(kBatch * f);
+        for (std::size_t i = begin * kBatch; i < std::min(end * kBatch, queries.rows); i += kBatch) {
+            const std::size_t q = std::min(kBatch, queries.rows - i);
+            features_.map(queries.slice(i, q), {z.data(), q, f});
+            process_.posterior({z.data(), q, f}, mean + i, variance + i);
+        }
+    });
+}
+
+void Gp::joint(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const OneBlasThread one;
+    condition(rows, y, theta, n_factored);
+    std::vector<double> z(queries.rows * features_.size());
+    const Matrix features{z.data(), queries.rows, features_.size()};
+    features_.map(queries, features);
+    process_.joint(features, mean, covariance);
+}
+
+double Gp::jitter() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return process_.jitter();
+}
+
+}  // namespace hpo

@@ -1,0 +1,78 @@
+#pragma once
+// The Gaussian-process engine: from observations to rows to try next.
+//
+// The factor is that of the first `n_factored` observations, with the rows since then and the pending ones appended: that is
+// O(n^2) a row and makes the bits depend on the history alone. Consecutive calls share what they have in common.
+//
+// Pending points, and those of the same batch, are fantasies at their posterior mean (the "believer" of Ginsbourger, Le
+// Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010): the mean stays and the variance shrinks.
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "acquisition/maximize.h"
+#include "base/view.h"
+#include "enumerate/grid.h"
+#include "gp/features.h"
+#include "gp/fit.h"
+#include "gp/process.h"
+#include "space/box.h"
+#include "space/row_set.h"
+
+namespace hpo {
+
+struct GpOptions {
+    Smoothness smoothness = Smoothness::matern52;
+    Priors priors;
+    Acquire acquire = Acquire::lcb;
+    double beta = 1.8;
+    MaximizeOptions maximize;
+
+    void check() const;
+};
+
+struct GpSuggested {
+    bool is_gp = true;    // false: a uniform draw, every candidate was infeasible or seen
+    double value = 0.0;   // of the acquisition function
+};
+
+class Gp {
+public:
+    Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t seed, int threads);
+
+    std::size_t dims() const { return box_.dims(); }
+
+    Theta prior_mode() const;
+    // The mode of the hyperparameters given rows (n, d) and targets y (n,), the best of searches from `starts`.
+    Fit fit(ConstMatrix rows, const double* y, const std::vector<Theta>& starts) const;
+    // log p(y, theta) and its gradient (d + 2,).
+    double log_posterior(ConstMatrix rows, const double* y, const Theta& theta, double* gradient) const;
+
+    // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). y (n,) of rows (n, d); how (m,).
+    std::size_t suggest(std::uint64_t number, ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+                        const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how);
+
+    // The posterior at queries (q, d) given rows (n, d): mean and variance (q,).
+    void posterior(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean,
+                   double* variance);
+    // Their joint posterior: the lower triangle of the covariance (q, q).
+    void joint(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance);
+    double jitter() const;
+
+private:
+    void condition(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored);
+
+    const Box& box_;
+    const Grid& grid_;
+    GpOptions options_;
+    std::uint64_t seed_;
+    int threads_;
+    Features features_;
+    Process process_;
+    std::size_t n_factored_ = 0;
+    std::vector<double> rows_;   // (n, d): those in process_
+    mutable std::mutex mutex_;   // the GIL is released around every call
+};
+
+}  // namespace hpo

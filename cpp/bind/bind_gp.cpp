@@ -1,0 +1,122 @@
+// The Gaussian-process engine.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pybind11/stl.h>
+
+#include "acquisition/propose.h"
+#include "bind/arrays.h"
+#include "bind/register.h"
+
+namespace hpo {
+
+namespace {
+
+GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> signal_prior,
+                       std::pair<double, double> noise_prior, int acquire, double beta) {
+    GpOptions o;
+    o.smoothness = static_cast<Smoothness>(smoothness);
+    o.priors = {{length_prior.first, length_prior.second}, {signal_prior.first, signal_prior.second}, {noise_prior.first, noise_prior.second}};
+    o.acquire = static_cast<Acquire>(acquire);
+    o.beta = beta;
+    o.check();
+    return o;
+}
+
+const double* checked_theta(const Theta& theta, std::size_t d) {
+    if (theta.size() != d + 2) throw std::invalid_argument("theta must have " + std::to_string(d + 2) + " entries, got " + std::to_string(theta.size()));
+    return theta.data();
+}
+
+std::size_t checked_count(std::size_t n_factored, std::size_t n) {
+    if (n_factored > n) throw std::invalid_argument("n_factored must be at most the number of rows");
+    return n_factored;
+}
+
+}  // namespace
+
+void register_gp(py::module_& m) {
+    m.def("acquisition", [](int kind, const Array& mean, const Array& variance, double best, double beta) {
+        const auto q = static_cast<std::size_t>(mean.size());
+        const double *mu = vector(mean, q, "mean"), *var = vector(variance, q, "variance");
+        Array value(static_cast<py::ssize_t>(q)), by_mean(static_cast<py::ssize_t>(q)), by_variance(static_cast<py::ssize_t>(q));
+        Acquisition{static_cast<Acquire>(kind), best, beta}(mu, var, q, value.mutable_data(), by_mean.mutable_data(), by_variance.mutable_data());
+        return py::make_tuple(value, by_mean, by_variance);
+    }, py::arg("kind"), py::arg("mean"), py::arg("variance"), py::arg("best"), py::arg("beta"));
+
+    py::class_<GpOptions>(m, "GpOptions")
+        .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("signal_prior"),
+             py::arg("noise_prior"), py::arg("acquire"), py::arg("beta"));
+
+    py::class_<Gp>(m, "Gp")
+        .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),
+             py::arg("seed"), py::arg("threads"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
+        .def_property_readonly("prior_mode", &Gp::prior_mode)
+        .def_property_readonly("jitter", py::cpp_function(&Gp::jitter, py::call_guard<py::gil_scoped_release>()))
+        .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts) {
+            const ConstMatrix u = matrix(rows, gp.dims(), "rows");
+            const double* targets = vector(y, u.rows, "y");
+            for (const Theta& start : starts) checked_theta(start, gp.dims());
+            Fit fit;
+            {
+                const py::gil_scoped_release release;
+                fit = gp.fit(u, targets, starts);
+            }
+            return py::make_tuple(fit.theta, fit.value, fit.evaluations);
+        }, py::arg("rows"), py::arg("y"), py::arg("starts"))
+        .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta) {
+            const ConstMatrix u = matrix(rows, gp.dims(), "rows");
+            const double* targets = vector(y, u.rows, "y");
+            checked_theta(theta, gp.dims());
+            Array gradient(static_cast<py::ssize_t>(theta.size()));
+            const double value = gp.log_posterior(u, targets, theta, gradient.mutable_data());
+            return py::make_tuple(value, gradient);
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"))
+        .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
+            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
+            const double* targets = vector(y, u.rows, "y");
+            checked_theta(theta, gp.dims());
+            checked_count(n_factored, u.rows);
+            Array mean(static_cast<py::ssize_t>(q.rows)), variance(static_cast<py::ssize_t>(q.rows));
+            double *m_out = mean.mutable_data(), *v_out = variance.mutable_data();
+            const py::gil_scoped_release release;
+            gp.posterior(u, targets, theta, n_factored, q, m_out, v_out);
+            return std::make_pair(mean, variance);
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
+        .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
+            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
+            const double* targets = vector(y, u.rows, "y");
+            checked_theta(theta, gp.dims());
+            checked_count(n_factored, u.rows);
+            Array mean(static_cast<py::ssize_t>(q.rows)), covariance = new_array(q.rows, q.rows);
+            double* m_out = mean.mutable_data();
+            const Matrix c_out = view(covariance);
+            const py::gil_scoped_release release;
+            gp.joint(u, targets, theta, n_factored, q, m_out, c_out);
+            return std::make_pair(mean, covariance);
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
+        .def("suggest", [](Gp& gp, std::uint64_t number, std::size_t n, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored,
+                           const Array& pending, const py::object& feasible, RowSet& seen) {
+            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), waiting = matrix(pending, gp.dims(), "pending");
+            const double* targets = vector(y, u.rows, "y");
+            checked_theta(theta, gp.dims());
+            checked_count(n_factored, u.rows);
+            const Feasible constraint = feasible_from(feasible);
+            std::vector<GpSuggested> how(n);
+            Array made = suggest(gp.dims(), n, [&](Matrix out) {
+                return gp.suggest(number, u, targets, theta, n_factored, waiting, constraint, seen, out, how.data());
+            });
+            py::list paths;
+            for (py::ssize_t i = 0; i < made.shape(0); ++i) {
+                const GpSuggested& s = how[static_cast<std::size_t>(i)];
+                paths.append(py::make_tuple(s.is_gp, s.value));
+            }
+            return py::make_tuple(made, paths);
+        }, py::arg("number"), py::arg("n"), py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("pending"),
+             py::arg("feasible"), py::arg("seen"));
+}
+
+}  // namespace hpo

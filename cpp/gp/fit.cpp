@@ -1,0 +1,158 @@
+#include "gp/fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "linalg/lapack.h"
+
+namespace hpo {
+
+namespace {
+
+char kUpper = 'U', kTransposed = 'T', kRight = 'R';
+double kOne = 1.0, kZero = 0.0;
+constexpr double kHalfLog2Pi = 0.91893853320467274178;
+
+}  // namespace
+
+LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y)
+    : features_(features), smoothness_(smoothness), priors_(priors), z_(z), y_(y) {
+    const std::size_t n = z.rows, f = features.size() + 1;
+    x_.resize(n * (f - 1));
+    k_.resize(n * n);
+    slope_.resize(n * n);
+    inverse_.resize(n * n);
+    alpha_.resize(n);
+    padded_.resize(n * f);
+    product_.resize(n * f);
+}
+
+Theta LogPosterior::prior_mode() const {
+    const std::size_t d = features_.dims();
+    Theta theta(d + 2, -2.0 * (priors_.length.mean + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(d, 1)))));
+    theta[d] = priors_.signal.mean;
+    theta[d + 1] = priors_.noise.mean;
+    return theta;
+}
+
+void LogPosterior::bounds(Theta* lower, Theta* upper) const {
+    const std::size_t d = features_.dims();
+    lower->assign(d + 2, -18.0);   // lengthscales from 0.01 to 8,000 of the range
+    upper->assign(d + 2, 9.2);
+    (*lower)[d] = std::log(1e-3);
+    (*upper)[d] = std::log(1e3);
+    (*lower)[d + 1] = std::log(1e-6);
+    (*upper)[d + 1] = std::log(10.0);
+}
+
+double LogPosterior::prior(const Theta& theta, double* gradient) const {
+    const std::size_t d = features_.dims();
+    const Theta mode = prior_mode();
+    double value = 0.0;
+    for (std::size_t i = 0; i < d + 2; ++i) {
+        // log w = -2 log lengthscale
+        const double deviation = i < d ? 2.0 * priors_.length.deviation : i == d ? priors_.signal.deviation : priors_.noise.deviation;
+        const double t = (theta[i] - mode[i]) / deviation;
+        value -= 0.5 * t * t + std::log(deviation) + kHalfLog2Pi;
+        if (gradient) gradient[i] -= t / deviation;
+    }
+    return value;
+}
+
+double LogPosterior::operator()(const Theta& theta, double* gradient) {
+    const std::size_t n = z_.rows, f = features_.size(), d = features_.dims(), wide = f + 1;
+    const double signal = std::exp(theta[d]), noise = std::exp(theta[d + 1]);
+    std::vector<double> scales(f), norms(n);
+    for (std::size_t k = 0; k < f; ++k) scales[k] = std::exp(0.5 * theta[features_.column(k)]);
+    for (std::size_t i = 0; i < n; ++i) {
+        double sum = 0.0;
+        for (std::size_t k = 0; k < f; ++k) {
+            const double v = z_.row(i)[k] * scales[k];
+            x_[i * f + k] = v;
+            sum += v * v;
+        }
+        norms[i] = sum;
+    }
+    int size = static_cast<int>(n), inner = static_cast<int>(f), info = 0;
+    double minus_two = -2.0;
+    if (f > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &inner, &minus_two, x_.data(), &inner, &kZero, k_.data(), &size);
+    else std::fill(k_.begin(), k_.end(), 0.0);
+    for (std::size_t i = 0; i < n; ++i) {
+        double* row = k_.data() + i * n;
+        for (std::size_t j = 0; j < i; ++j) row[j] += norms[i] + norms[j];
+        kernel(smoothness_, row, i, signal, row, slope_.data() + i * n);
+        row[i] = signal + noise;
+    }
+    std::copy(k_.begin(), k_.end(), inverse_.begin());
+    lapack().dpotrf(&kUpper, &size, inverse_.data(), &size, &info);
+    if (info != 0 || (n > 0 && !std::isfinite(inverse_[n * n - 1]))) {
+        if (gradient) std::fill_n(gradient, d + 2, 0.0);
+        return -std::numeric_limits<double>::infinity();
+    }
+    double half_log_determinant = 0.0;
+    for (std::size_t i = 0; i < n; ++i) half_log_determinant += std::log(inverse_[i * n + i]);
+    std::copy_n(y_, n, alpha_.data());
+    int one = 1;
+    char plain = 'N';
+    lapack().dtrsv(&kUpper, &kTransposed, &plain, &size, inverse_.data(), &size, alpha_.data(), &one);
+    double quadratic = 0.0;
+    for (std::size_t i = 0; i < n; ++i) quadratic += alpha_[i] * alpha_[i];
+    const double value = -0.5 * quadratic - half_log_determinant - static_cast<double>(n) * kHalfLog2Pi;
+    if (!gradient) return value + prior(theta, nullptr);
+    lapack().dtrsv(&kUpper, &plain, &plain, &size, inverse_.data(), &size, alpha_.data(), &one);
+    lapack().dpotri(&kUpper, &size, inverse_.data(), &size, &info);
+    // W = (alpha alpha^T - K^-1) * slope, its diagonal 0; then for the weight of column j, with x scaled,
+    //   1/2 sum_ab W_ab w_j |z_a - z_b|_j^2 = sum_a |x_a|_j^2 (W 1)_a - sum_a x_aj (W x)_aj.
+    // A column of ones beside x gives W 1 in the same product.
+    double square = 0.0, trace = 0.0;
+    for (std::size_t a = 0; a < n; ++a) {
+        double* w = slope_.data() + a * n;
+        const double* inverse = inverse_.data() + a * n;
+        const double own = alpha_[a];
+        for (std::size_t b = 0; b < a; ++b) w[b] *= own * alpha_[b] - inverse[b];
+        w[a] = 0.0;
+        square += own * own;
+        trace += inverse[a];
+        std::copy_n(x_.data() + a * f, f, padded_.data() + a * wide);
+        padded_[a * wide + f] = 1.0;
+    }
+    int columns = static_cast<int>(wide);
+    lapack().dsymm(&kRight, &kUpper, &columns, &size, &kOne, slope_.data(), &size, padded_.data(), &columns, &kZero, product_.data(), &columns);
+    std::fill_n(gradient, d + 2, 0.0);
+    for (std::size_t a = 0; a < n; ++a) {
+        const double* x = x_.data() + a * f;
+        const double* p = product_.data() + a * wide;
+        for (std::size_t k = 0; k < f; ++k) gradient[features_.column(k)] += x[k] * (x[k] * p[f] - p[k]);
+    }
+    const double points = static_cast<double>(n);
+    gradient[d] = 0.5 * (quadratic - noise * square - points + noise * trace);   // y^T alpha = alpha^T K alpha
+    gradient[d + 1] = 0.5 * noise * (square - trace);
+    return value + prior(theta, gradient);
+}
+
+Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbOptions& options) {
+    Fit best;
+    best.value = -std::numeric_limits<double>::infinity();
+    Theta lower, upper;
+    posterior.bounds(&lower, &upper);
+    std::vector<double> gradient(lower.size());
+    for (const Theta& start : starts) {
+        Lbfgsb search(start, lower, upper, options);
+        for (bool more = !search.done(); more;) {
+            const double value = posterior(search.x(), gradient.data());
+            for (double& g : gradient) g = -g;
+            more = search.report(-value, gradient.data());
+        }
+        best.evaluations += search.evaluations();
+        if (-search.best_value() > best.value) {
+            best.value = -search.best_value();
+            best.theta = search.best_x();
+        }
+    }
+    if (best.theta.empty()) best.theta = posterior.prior_mode();   // nothing could be factored
+    return best;
+}
+
+}  // namespace hpo

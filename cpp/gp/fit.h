@@ -1,0 +1,64 @@
+#pragma once
+// Hyperparameters of a process: the mode of
+//
+//     log p(theta | y) = -1/2 y^T K^-1 y - 1/2 log |K| - n/2 log 2 pi + log p(theta),
+//     d/dtheta = 1/2 tr((alpha alpha^T - K^-1) dK/dtheta) + d log p / dtheta   (Rasmussen & Williams, eq. 5.8 and 5.9)
+//
+// over theta = logarithms (see process.h), with independent normal priors. The logarithm of a lengthscale is centred at
+// log(d) / 2 + a constant, so that distances keep their size as dimensions are added (Hvarfner, Hellsten, Nardi, "Vanilla
+// Bayesian optimization performs great in high dimensions", ICML 2024; their density is that of the lengthscale itself, whose
+// mode is where ours is by default). An evaluation costs dpotrf + dpotri and two
+// products of n^2 f.
+
+#include <vector>
+
+#include "base/view.h"
+#include "gp/process.h"
+#include "optim/lbfgsb.h"
+
+namespace hpo {
+
+struct Normal {
+    double mean;
+    double deviation;
+};
+
+struct Priors {
+    Normal length{-1.5857864376269049, 1.7320508075688772};   // of log lengthscale - log(d) / 2
+    Normal signal{0.0, 1.0};                                  // of log signal variance
+    Normal noise{-5.0, 1.0};                                  // of log noise variance
+};
+
+class LogPosterior {
+public:
+    // z (n, f) and y (n,) must outlive it.
+    LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y);
+
+    // The value at theta, and its gradient (d + 2,) if wanted; -inf where the covariance cannot be factored.
+    double operator()(const Theta& theta, double* gradient);
+    // The mode of the prior: where a search without a better idea starts.
+    Theta prior_mode() const;
+    // The box of the search.
+    void bounds(Theta* lower, Theta* upper) const;
+
+private:
+    double prior(const Theta& theta, double* gradient) const;
+
+    const Features& features_;
+    Smoothness smoothness_;
+    Priors priors_;
+    ConstMatrix z_;
+    const double* y_;
+    std::vector<double> x_, k_, slope_, inverse_, alpha_, padded_, product_;
+};
+
+struct Fit {
+    Theta theta;
+    double value = 0.0;
+    std::size_t evaluations = 0;
+};
+
+// The best of the searches from the given starts.
+Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbOptions& options);
+
+}  // namespace hpo

@@ -1,0 +1,62 @@
+#pragma once
+// The posterior of a Gaussian process with zero mean:
+//
+//     K = signal kernel(r^2) + noise I = L L^T,  alpha = K^-1 y,
+//     mu(x) = k(x)^T alpha,  var(x) = signal - |L^-1 k(x)|^2     (of the function, without noise).
+//
+// Rasmussen & Williams (2006), algorithm 2.1. Factoring is O(n^3 / 3), appending a row O(n^2), a query O(n^2 + n f).
+
+#include <cstddef>
+#include <vector>
+
+#include "base/view.h"
+#include "gp/features.h"
+#include "gp/kernel.h"
+#include "linalg/cholesky.h"
+
+namespace hpo {
+
+// theta = log of: the weight w_j (inverse squared lengthscale) of each of the d columns, the signal variance, the noise
+// variance; (d + 2,).
+using Theta = std::vector<double>;
+
+class Process {
+public:
+    Process(const Features& features, Smoothness smoothness) : features_(features), smoothness_(smoothness) {}
+
+    std::size_t size() const { return cholesky_.size(); }
+    double jitter() const { return cholesky_.jitter(); }
+    const Theta& theta() const { return theta_; }
+    double signal() const { return signal_; }
+
+    // Factors the covariance of z (n, f).
+    void factor(const Theta& theta, ConstMatrix z);
+    void append(const double* z);      // (f,)
+    void truncate(std::size_t n);      // keeps the first n points
+    // y (m,), m <= size(): points beyond m are fantasies at their posterior mean, which leave mu as it is and only take
+    // variance away.
+    void set_targets(const double* y, std::size_t m);
+
+    // Of z (q, f): mean (q,) and variance (q,).
+    void posterior(ConstMatrix z, double* mean, double* variance) const;
+    // And the derivatives by z, (q, f) each.
+    void posterior(ConstMatrix z, double* mean, double* variance, Matrix d_mean, Matrix d_variance) const;
+    // The joint posterior of z (q, f): covariance (q, q), lower triangle.
+    void joint(ConstMatrix z, double* mean, Matrix covariance) const;
+
+private:
+    void scale(const double* z, double* out) const;
+    void cross(ConstMatrix scaled, Matrix out) const;   // r^2 of (q, f) with every point: (q, n)
+
+    const Features& features_;
+    Smoothness smoothness_;
+    Theta theta_;
+    double signal_ = 1.0, noise_ = 1.0;
+    std::vector<double> scales_;   // (f,) sqrt of the weights
+    std::vector<double> x_;        // (n, f) scaled points
+    std::vector<double> norms_;    // (n,) their squared lengths
+    std::vector<double> alpha_;
+    Cholesky cholesky_;
+};
+
+}  // namespace hpo

@@ -1,0 +1,89 @@
+#include "linalg/cholesky.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "linalg/lapack.h"
+
+namespace hpo {
+
+namespace {
+
+char kUpper = 'U', kTransposed = 'T', kPlain = 'N', kLeft = 'L', kNonUnit = 'N';
+double kOne = 1.0;
+
+}  // namespace
+
+void Cholesky::reserve(std::size_t n) {
+    if (n <= capacity_) return;
+    const std::size_t stride = std::max(n, capacity_ + capacity_ / 2 + 8);
+    std::vector<double> grown(stride * stride);
+    for (std::size_t i = 0; i < n_; ++i) std::copy_n(l_.data() + i * capacity_, i + 1, grown.data() + i * stride);
+    l_.swap(grown);
+    capacity_ = stride;
+}
+
+void Cholesky::factor(ConstMatrix k) {
+    n_ = 0;
+    reserve(k.rows);
+    const std::size_t n = k.rows;
+    double mean = 0.0;
+    for (std::size_t i = 0; i < n; ++i) mean += k.row(i)[i] / static_cast<double>(n);
+    int size = static_cast<int>(n), stride = static_cast<int>(capacity_), info = 0;
+    for (const double scale : {0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2}) {
+        for (std::size_t i = 0; i < n; ++i) {
+            std::copy_n(k.row(i), i + 1, l_.data() + i * capacity_);
+            l_[i * capacity_ + i] += scale * mean;
+        }
+        if (n > 0) lapack().dpotrf(&kUpper, &size, l_.data(), &stride, &info);
+        // dpotrf lets NaN through
+        if (info == 0 && (n == 0 || std::isfinite(l_[(n - 1) * capacity_ + n - 1]))) {
+            n_ = n;
+            jitter_ = scale * mean;
+            return;
+        }
+    }
+    throw std::domain_error("the covariance matrix is not positive definite");
+}
+
+void Cholesky::append(const double* k, double variance, double floor) {
+    reserve(n_ + 1);
+    double* fresh = l_.data() + n_ * capacity_;
+    std::copy_n(k, n_, fresh);
+    solve_lower({fresh, 1, n_});
+    double pivot = variance + jitter_;
+    for (std::size_t i = 0; i < n_; ++i) pivot -= fresh[i] * fresh[i];
+    fresh[n_] = std::sqrt(std::max(pivot, floor));
+    ++n_;
+}
+
+void Cholesky::solve_lower(Matrix b) const {
+    int n = static_cast<int>(n_), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
+    if (n == 0 || m == 0) return;
+    double* l = const_cast<double*>(l_.data());
+    if (m == 1) lapack().dtrsv(&kUpper, &kTransposed, &kNonUnit, &n, l, &stride, b.data, &one);
+    else lapack().dtrsm(&kLeft, &kUpper, &kTransposed, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
+}
+
+void Cholesky::solve_upper(Matrix b) const {
+    int n = static_cast<int>(n_), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
+    if (n == 0 || m == 0) return;
+    double* l = const_cast<double*>(l_.data());
+    if (m == 1) lapack().dtrsv(&kUpper, &kPlain, &kNonUnit, &n, l, &stride, b.data, &one);
+    else lapack().dtrsm(&kLeft, &kUpper, &kPlain, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
+}
+
+double Cholesky::log_determinant() const {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < n_; ++i) sum += std::log(row(i)[i]);
+    return 2.0 * sum;
+}
+
+void Cholesky::inverse(Matrix out) const {
+    for (std::size_t i = 0; i < n_; ++i) std::copy_n(row(i), i + 1, out.row(i));
+    int n = static_cast<int>(n_), ld = static_cast<int>(out.cols), info = 0;
+    if (n > 0) lapack().dpotri(&kUpper, &n, out.data, &ld, &info);
+}
+
+}  // namespace hpo

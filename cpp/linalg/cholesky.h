@@ -1,0 +1,46 @@
+#pragma once
+// The Cholesky factor L of a symmetric positive definite matrix, K = L L^T: row-major, lower, in a buffer with room to grow.
+
+#include <cstddef>
+#include <vector>
+
+#include "base/view.h"
+
+namespace hpo {
+
+class Cholesky {
+public:
+    std::size_t size() const { return n_; }
+    // What had to be added to the diagonal to factor; 0 as a rule.
+    double jitter() const { return jitter_; }
+
+    // Factors the lower triangle of k (n, n). If that fails, jitter of 1e-10, 1e-8, ..., 1e-2 of the mean diagonal is added.
+    // Throws std::domain_error if even that fails (or k is not finite). O(n^3 / 3).
+    void factor(ConstMatrix k);
+
+    // Appends one row: k (n,) the covariances with the rows before it, and its own variance. If the new pivot would be below
+    // `floor`, it is `floor`: the row repeats what is known. O(n^2).
+    void append(const double* k, double variance, double floor);
+    // Keeps the leading n rows.
+    void truncate(std::size_t n) { n_ = n; }
+
+    // Each row of b (m, n): b <- L^-1 b, and b <- L^-T b. O(m n^2).
+    void solve_lower(Matrix b) const;
+    void solve_upper(Matrix b) const;
+
+    double log_determinant() const;   // of K
+    // out (n, n): the lower triangle of K^-1. O(2 n^3 / 3).
+    void inverse(Matrix out) const;
+
+    const double* row(std::size_t i) const { return l_.data() + i * capacity_; }
+
+private:
+    void reserve(std::size_t n);
+
+    std::size_t n_ = 0;
+    std::size_t capacity_ = 0;   // the stride
+    double jitter_ = 0.0;
+    std::vector<double> l_;
+};
+
+}  // namespace hpo

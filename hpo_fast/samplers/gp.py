@@ -1,0 +1,212 @@
+"""The Gaussian process; the engine is ``cpp/gp`` and ``cpp/acquisition``."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.metadata
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast.samplers.base import TrialInfo
+from hpo_fast.space import Space, check_int
+from hpo_fast.targets import WARPS, warp
+
+KERNELS = ("matern52", "matern32", "rbf")
+ACQUISITIONS = ("lcb", "log_ei", "log_pi")
+_FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
+_MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
+
+
+@dataclass(frozen=True, kw_only=True)
+class GP:
+    """Gaussian process with automatic relevance determination over mixed and conditional spaces.
+
+    Parameters
+    ----------
+    n_startup : int, default 10
+        Trials told before the model is used; until then points of a scrambled Sobol sequence are suggested.
+    kernel : {"matern52", "matern32", "rbf"}
+        Covariance as a function of the scaled distance.
+    acquisition : {"lcb", "log_ei", "log_pi"}
+        What is maximised: the optimistic bound -(mu - beta sigma), the logarithm of the expected improvement, or that of the
+        probability of improvement, over the best posterior mean at an observation.
+    beta : float, default 1.8
+        Deviations of "lcb".
+    warp : {"half-rank", "rank", "standard"}
+        What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
+    length_prior : (float, float), default (sqrt(2) - 3, sqrt(3))
+        Mean and deviation of the normal prior of log(lengthscale) - log(d) / 2, lengthscales in units of the range.
+    noise_prior : (float, float), default (-5, 1)
+        Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
+    max_observations : int, default 1000
+        Beyond that many, the model sees the best half and those nearest to the best one.
+
+    Notes
+    -----
+    Hyperparameters are the mode of their posterior, by L-BFGS-B with analytic gradients. They are fitted when an eighth more
+    observations are there (at least one more, at most 128), from the start of the prior's mode and from where the fit to half
+    as many observations ended, so that they are a function of the history alone; in between the Cholesky factor grows row by
+    row. Pending trials are fantasies at their posterior mean.
+
+    Cost with n observations: O(n^2) for each of about 1,500 candidates and gradient steps, O(n^3) for the fits.
+
+    References
+    ----------
+    Rasmussen, Williams, "Gaussian processes for machine learning", 2006.
+    Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024 (the prior of the
+    lengthscales; the default mean is the mode of theirs).
+    Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
+    Song et al., "The Vizier Gaussian process bandit algorithm", arXiv:2408.11527 (lcb with 1.8 deviations, half-rank warping).
+    """
+
+    name: ClassVar[str] = "gp"
+
+    n_startup: int = 10
+    kernel: str = "matern52"
+    acquisition: str = "lcb"
+    beta: float = 1.8
+    warp: str = "half-rank"
+    length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
+    noise_prior: tuple[float, float] = (-5.0, 1.0)
+    max_observations: int = 1000
+
+    def __post_init__(self) -> None:
+        check_int("n_startup", self.n_startup, 0)
+        check_int("max_observations", self.max_observations, 10)
+        for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
+        if isinstance(self.beta, (bool, np.bool_)) or not isinstance(self.beta, (int, float, np.number)):
+            raise TypeError(f"beta={self.beta!r} must be a number")
+        if not 0 <= self.beta < math.inf:
+            raise ValueError(f"beta={self.beta!r} must be finite and not negative")
+        for name in ("length_prior", "noise_prior"):
+            prior = getattr(self, name)
+            if not isinstance(prior, (tuple, list)) or len(prior) != 2 or not all(isinstance(v, (int, float, np.number)) for v in prior):
+                raise TypeError(f"{name}={prior!r} must be two numbers: the mean and the deviation of a logarithm")
+            if not (math.isfinite(prior[0]) and 0 < prior[1] < math.inf):
+                raise ValueError(f"{name}={prior!r} must be finite, the deviation above 0")
+            object.__setattr__(self, name, (float(prior[0]), float(prior[1])))
+
+    def start(self, space: Space, seed: int, threads: int) -> GPEngine:
+        return GPEngine(self, space, seed, threads)
+
+    def options(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@functools.cache
+def load_lapack() -> None:
+    """Hand SciPy's LAPACK and BLAS to the core.
+
+    Raises
+    ------
+    ImportError
+        If SciPy is missing, or its LAPACK has 64-bit integers.
+    """
+    from scipy.linalg import cython_blas, cython_lapack
+
+    get = set_ = 0
+    # SciPy's wheels bring an OpenBLAS of their own; where there is none its thread count is left alone.
+    for file in importlib.metadata.files("scipy") or ():
+        if "openblas" in file.name and file.parent.name in ("scipy.libs", ".dylibs"):
+            library = ctypes.CDLL(str(file.locate()))
+            if hasattr(library, "scipy_openblas_set_num_threads"):
+                functions = (library.scipy_openblas_get_num_threads, library.scipy_openblas_set_num_threads)
+                get, set_ = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)
+    _core.load_lapack(cython_lapack.__pyx_capi__, cython_blas.__pyx_capi__, get, set_)
+
+
+def schedule(n: int) -> int:
+    """The number of observations, at most `n`, at which hyperparameters were last fitted."""
+    point = 1
+    while (after := point + max(1, min(point // 8, _MAX_STEP))) <= n:
+        point = after
+    return point
+
+
+class GPEngine:
+    """A Gaussian process at work on one space: see :class:`hpo_fast.samplers.Engine`."""
+
+    def __init__(self, sampler: GP, space: Space, seed: int, threads: int) -> None:
+        self._space = space
+        self._sampler = sampler
+        self._rows = np.empty((16, len(space)))
+        self._targets = np.empty(16)
+        self._told = 0
+        self._any_finite = False
+        self._startup = _core.SobolRows(space.box, seed)
+        options = _core.GpOptions(
+            smoothness=KERNELS.index(sampler.kernel),
+            length_prior=sampler.length_prior,
+            signal_prior=(0.0, 1.0),
+            noise_prior=sampler.noise_prior,
+            acquire=ACQUISITIONS.index(sampler.acquisition),
+            beta=float(sampler.beta),
+        )
+        self._core = _core.Gp(space.box, space.grid, options, seed, threads)
+        self._fits: dict[int, list[float]] = {}
+
+    def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        end = self._told + len(rows)
+        if end > len(self._rows):
+            grown = max(end, 2 * len(self._rows))
+            self._rows = np.resize(self._rows, (grown, self._rows.shape[1]))
+            self._targets = np.resize(self._targets, grown)
+        self._rows[self._told : end] = rows
+        self._targets[self._told : end] = targets
+        self._told = end
+        self._any_finite = self._any_finite or bool(np.isfinite(targets).any())
+
+    def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
+        told = self._told
+        if told < self._sampler.n_startup or not self._any_finite:
+            rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
+            missing = f"start-up: {told} of {self._sampler.n_startup} trials told" if told < self._sampler.n_startup else "no trial has succeeded yet"
+            return rows, [TrialInfo("sobol", told, None, missing)] * len(rows)
+        known, targets, theta, n_factored = self.model()
+        rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen)
+        return rows, [self._info(is_gp, value) for is_gp, value in how]
+
+    def _info(self, is_gp: bool, value: float) -> TrialInfo:
+        if not is_gp:
+            return TrialInfo("uniform", self._told, None, "every candidate was infeasible or tried before")
+        return TrialInfo("gp", self._told, value, f"largest {self._sampler.acquisition} found")
+
+    def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
+        """Rows (m, d), warped targets (m,), hyperparameters (d + 2,), and how many rows to factor before the rest is appended."""
+        load_lapack()
+        point = schedule(self._told)
+        kept = self._select(point)
+        index = np.concatenate([kept, np.arange(point, self._told)])
+        return self._rows[index], warp(self._targets[index], self._sampler.warp), self._fit(point), len(kept)
+
+    def _select(self, point: int) -> np.ndarray:
+        """Which of the first `point` observations the model sees, ascending."""
+        limit = self._sampler.max_observations
+        if point <= limit:
+            return np.arange(point)
+        order = np.argsort(self._targets[:point], kind="stable")
+        best, rest = order[: limit // 2], order[limit // 2 :]
+        rows, centre = self._rows[rest], self._rows[order[0]]
+        apart = np.where(np.isnan(rows) | np.isnan(centre), np.isnan(rows) != np.isnan(centre), np.minimum(np.abs(rows - centre), 1.0))
+        near = rest[np.argsort((apart**2).sum(axis=1), kind="stable")[: limit - len(best)]]
+        return np.sort(np.concatenate([best, near]))
+
+    def _fit(self, point: int) -> list[float]:
+        """Hyperparameters at the first `point` observations; the search also starts where that at half as many ended."""
+        if point not in self._fits:
+            starts = [self._core.prior_mode]
+            if point >= 8:
+                starts.append(self._fit(schedule(point // 2)))
+            index = self._select(point)
+            index = index[:: -(-len(index) // _FIT_OBSERVATIONS)]
+            targets = warp(self._targets[index], self._sampler.warp)
+            # A cold start rarely wins once there is much evidence, and costs more than everything else.
+            self._fits[point] = self._core.fit(self._rows[index], targets, starts if point <= 200 else starts[1:])[0]
+        return self._fits[point]

@@ -1,0 +1,112 @@
+"""Suggestions from arrays: for hosts that keep their own history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast import samplers as _samplers
+from hpo_fast.samplers.base import Sampler
+from hpo_fast.space import MAX_BATCH, MAX_THREADS, Space, check_int
+from hpo_fast.targets import DIRECTIONS, targets
+
+
+def observations(space: Space, X: Any, y: Any, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Checked rows (n, d) and targets (n,) to be minimised, +inf where failed."""
+    rows = checked_rows(space, "X", X)
+    values = _numbers("y", y)
+    if values.shape != (len(rows),):
+        raise ValueError(f"y must have shape ({len(rows)},), one value for each row of X, got {values.shape}")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r} must be one of {', '.join(DIRECTIONS)}")
+    return rows, targets(np.where(np.isfinite(values), values, np.nan), direction)
+
+
+def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
+    """Encoded rows (n, d) as they would be handed out.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, a value is not finite where a parameter is active, or lies outside what is encoded.
+    """
+    if not isinstance(space, Space):
+        raise TypeError(f"space must be a Space, got {type(space).__name__}: write hf.Space({{...}})")
+    array = _numbers(name, rows)
+    if array.ndim != 2 or array.shape[1] != len(space):
+        raise ValueError(f"{name} must have shape (n, {len(space)}), encoded rows as of space.encode, got {array.shape}")
+    snapped = space.box.snap(array)
+    wrong = ~((np.abs(snapped - array) <= 1e-9) | (np.isnan(snapped) & np.isnan(array)))
+    if wrong.any():
+        i, j = (int(k[0]) for k in np.nonzero(wrong))
+        raise ValueError(f"{name}[{i}, {j}]={array[i, j]!r} is no encoded value of {space.names[j]!r} there: use space.encode")
+    return np.asarray(snapped)
+
+
+def _numbers(name: str, values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if np.iscomplexobj(array):
+        raise TypeError(f"{name} must be real numbers, got complex ones")
+    try:
+        return np.ascontiguousarray(array, dtype=float)
+    except OverflowError:
+        raise ValueError(f"{name} holds an integer that is too large for a float") from None
+
+
+def suggest(
+    space: Space,
+    X: Any,
+    y: Any,
+    pending: Any = None,
+    n: int = 1,
+    sampler: str | Sampler = "auto",
+    seed: int = 0,
+    direction: str = "minimize",
+    threads: int = 1,
+) -> np.ndarray:
+    """What to try next, given everything that is known: without an optimizer, without state.
+
+    Parameters
+    ----------
+    space : Space
+    X : array (n_obs, d)
+        Encoded configurations (``space.encode``), in the order in which they were told.
+    y : array (n_obs,)
+        Their values; NaN or infinite for failed ones.
+    pending : array (p, d), optional
+        Configurations under way.
+    n : int, default 1
+        How many.
+    sampler : str or Sampler, default "auto"
+    seed : int, default 0
+    direction : {"minimize", "maximize"}
+    threads : int, default 1
+
+    Returns
+    -------
+    array (n, d)
+        Encoded rows that are neither in `X` nor in `pending`; fewer when fewer are left. ``space.decode`` makes them dicts. What an
+        :class:`Optimizer` of the same seed would suggest as trial n_obs + p.
+
+    Raises
+    ------
+    SpaceExhausted, Infeasible
+        As :meth:`Optimizer.ask`.
+    TypeError, ValueError
+        For wrong arguments.
+
+    Notes
+    -----
+    Everything is computed anew: an :class:`Optimizer` is faster for a growing history.
+    """
+    rows, values = observations(space, X, y, direction)
+    waiting = np.empty((0, len(space))) if pending is None else checked_rows(space, "pending", pending)
+    wanted = check_int("n", n, 1, MAX_BATCH)
+    engine = _samplers.make(sampler).start(space, check_int("seed", seed, 0), check_int("threads", threads, 1, MAX_THREADS))
+    engine.tell(rows, values)
+    seen = _core.RowSet(len(space))
+    seen.insert(rows)
+    seen.insert(waiting)
+    return engine.suggest(wanted, len(rows) + len(waiting), waiting, seen)[0]

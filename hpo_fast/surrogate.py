@@ -1,0 +1,139 @@
+"""A fitted Gaussian process for people who score their own candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast.samplers.gp import ACQUISITIONS, GP
+from hpo_fast.space import MAX_THREADS, Space, check_int
+from hpo_fast.suggest import checked_rows, observations
+
+
+class Surrogate:
+    """The posterior of a Gaussian process, in the units of the values it was fitted to.
+
+    Made by :func:`surrogate`. Its methods take encoded rows (q, d) and may be called from any thread.
+    """
+
+    def __init__(self, space: Space, X: Any, y: Any, sampler: GP, direction: str, threads: int) -> None:
+        rows, targets = observations(space, X, y, direction)
+        if not np.isfinite(targets).any():
+            raise ValueError("y has no finite value: there is nothing to fit")
+        self._space = space
+        self._sign = 1.0 if direction == "minimize" else -1.0
+        engine = sampler.start(space, 0, threads)
+        engine.tell(rows, targets)
+        self._core = engine._core
+        self._model = engine.model()
+        # "standard" warping is affine; failures took part in it as the worst value.
+        known = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
+        size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
+        self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
+        self._best = float(self._core.posterior(*self._model, self._model[0])[0].min())
+
+    @property
+    def theta(self) -> np.ndarray:
+        """Logarithms of the d inverse squared lengthscales, of the signal and of the noise variance (of scaled values); (d + 2,)."""
+        return np.array(self._model[2])
+
+    def predict(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation (q,) of the value, without noise.
+
+        Parameters
+        ----------
+        rows : array (q, d)
+            Encoded configurations.
+
+        Notes
+        -----
+        O(q (n^2 + n d)) in constant memory, over the threads given.
+        """
+        mean, variance = self._core.posterior(*self._model, checked_rows(self._space, "rows", rows))
+        mean *= self._sign * self._scale
+        mean += self._sign * self._mean
+        np.sqrt(variance, out=variance)
+        variance *= self._scale
+        return mean, variance
+
+    def log_ei(self, rows: Any) -> np.ndarray:
+        """Logarithm of the expected improvement (q,) over the best posterior mean at an observation.
+
+        Parameters
+        ----------
+        rows : array (q, d)
+            Encoded configurations.
+        """
+        mean, variance = self._core.posterior(*self._model, checked_rows(self._space, "rows", rows))
+        value = _core.acquisition(ACQUISITIONS.index("log_ei"), mean, variance, self._best, 0.0)[0]
+        return np.asarray(value + np.log(self._scale))
+
+    def sample(self, rows: Any, n: int = 1, seed: int = 0) -> np.ndarray:
+        """Draws from the joint posterior at the rows.
+
+        Parameters
+        ----------
+        rows : array (q, d)
+            Encoded configurations.
+        n : int, default 1
+            How many functions.
+        seed : int, default 0
+
+        Returns
+        -------
+        array (n, q)
+
+        Notes
+        -----
+        O(q^3): for a few thousand rows.
+        """
+        mean, covariance = self._core.joint(*self._model, checked_rows(self._space, "rows", rows))
+        full = np.tril(covariance) + np.tril(covariance, -1).T
+        rng = np.random.default_rng(check_int("seed", seed, 0))
+        drawn = rng.multivariate_normal(mean, full, check_int("n", n, 1), method="eigh", check_valid="ignore")
+        return np.asarray(self._sign * (self._mean + self._scale * drawn))
+
+
+def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction: str = "minimize", threads: int = 1) -> Surrogate:
+    """Fit a Gaussian process to observations.
+
+    Parameters
+    ----------
+    space : Space
+    X : array (n, d)
+        Encoded configurations (``space.encode``).
+    y : array (n,)
+        Their values; NaN or infinite for failed ones, which count as the worst value.
+    sampler : GP, optional
+        Kernel and priors. The targets are standardised whatever its `warp` says, so that predictions have the units of `y`.
+    direction : {"minimize", "maximize"}
+        What an improvement is.
+    threads : int, default 1
+        For predictions of many rows.
+
+    Returns
+    -------
+    Surrogate
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments.
+
+    Examples
+    --------
+    >>> import hpo_fast as hf
+    >>> space = hf.Space({"x": hf.Float(0, 1)})
+    >>> X = space.sample(20, seed=0)
+    >>> model = hf.surrogate(space, X, (X[:, 0] - 0.3) ** 2)
+    >>> mean, std = model.predict(space.encode([{"x": 0.3}]))
+    >>> bool(abs(mean[0]) < 0.01)
+    True
+    """
+    if sampler is not None and not isinstance(sampler, GP):
+        raise TypeError(f"sampler={sampler!r} must be a GP")
+    options = dataclasses.replace(sampler or GP(), warp="standard")
+    return Surrogate(space, X, y, options, direction, check_int("threads", threads, 1, MAX_THREADS))

@@ -1,0 +1,164 @@
+"""The Gaussian process against brute force in NumPy, scikit-learn and SciPy's optimizer."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import CATEGORICAL, ORDERED, REAL, Column
+from scipy import optimize
+
+from hpo_fast import _core
+from hpo_fast.samplers.gp import KERNELS, load_lapack
+
+from .spaces import CONTINUOUS, any_column, box_of, conditional_spaces, none_pending, rows_of
+
+load_lapack()
+seeds = st.integers(0, 2**31)
+
+
+def gp_of(columns, *, kernel="matern52", seed=0, **changes):
+    options = {
+        "smoothness": KERNELS.index(kernel), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
+        "acquire": 1, "beta": 1.8,
+    }
+    box = box_of(columns)
+    return _core.Gp(box, _core.Grid(box), _core.GpOptions(**{**options, **changes}), seed, 1)
+
+
+def data(columns, n, seed):
+    rng = np.random.default_rng(seed)
+    rows = rows_of(columns, n, seed % 1000)
+    y = np.nan_to_num(rows, nan=0.3).sum(axis=1) + 0.1 * rng.normal(size=n)
+    theta = np.append(rng.normal(0, 1.5, size=len(columns)), [rng.normal(0, 0.5), rng.normal(-4, 1)])
+    return rows, (y - y.mean()) / (y.std() or 1.0), list(theta)
+
+
+@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS))
+@settings(deadline=None, max_examples=40)
+def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel):
+    rows, y, theta = data(columns, n + 5, seed)
+    mean, variance = gp_of(columns, kernel=kernel).posterior(rows[:n], y[:n], theta, n, rows[n:])
+    want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:])
+    np.testing.assert_allclose(mean, want_mean, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(variance, np.diag(want_cov), rtol=1e-6, atol=1e-8)
+
+
+@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS))
+@settings(deadline=None, max_examples=40)
+def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel):
+    rows, y, theta = data(columns, n, seed)
+    gp = gp_of(columns, kernel=kernel)
+    value, gradient = gp.log_posterior(rows, y, theta)
+    np.testing.assert_allclose(value, reference.gp_log_posterior(columns, kernel, theta, rows, y), rtol=1e-9, atol=1e-9)
+
+    def of(t):
+        return gp.log_posterior(rows, y, list(t))[0]
+
+    h = 1e-5
+    steps = np.eye(len(theta)) * h
+    numeric = [(of(theta + s) - of(theta - s)) / (2 * h) for s in steps]
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
+
+
+@given(conditional_spaces(any_column), seeds, st.sampled_from(KERNELS))
+@settings(deadline=None, max_examples=40)
+def test_covariances_of_conditional_and_mixed_rows_are_positive_definite(columns, seed, kernel):
+    rows, _, theta = data(columns, 40, seed)
+    k = reference.gp_covariance(columns, kernel, theta, rows, rows)
+    assert np.linalg.eigvalsh(k).min() > -1e-9 * k[0, 0]
+
+
+def test_the_posterior_equals_scikit_learns():
+    sklearn = pytest.importorskip("sklearn.gaussian_process")
+    rows, y, theta = data(CONTINUOUS, 40, 1)
+    d = len(CONTINUOUS)
+    kernel = sklearn.kernels.ConstantKernel(np.exp(theta[d])) * sklearn.kernels.Matern(np.exp(-0.5 * np.array(theta[:d])), nu=2.5)
+    other = sklearn.GaussianProcessRegressor(kernel, alpha=np.exp(theta[d + 1]), optimizer=None).fit(rows, y)
+    queries = rows_of(CONTINUOUS, 30, 5)
+    want, deviation = other.predict(queries, return_std=True)
+    mean, variance = gp_of(CONTINUOUS).posterior(rows, y, theta, 40, queries)
+    np.testing.assert_allclose(mean, want, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(np.sqrt(variance), deviation, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_factored", [1, 7, 20])
+def test_appended_rows_give_the_posterior_of_the_whole(n_factored):
+    rows, y, theta = data(CONTINUOUS, 30, 3)
+    queries, gp = rows_of(CONTINUOUS, 10, 5), gp_of(CONTINUOUS)
+    whole = gp.posterior(rows, y, theta, 30, queries)
+    for m in (n_factored, n_factored + 3, 30):   # growing, as a tuner does
+        gp.posterior(rows[:m], y[:m], theta, n_factored, queries)
+    grown = gp.posterior(rows, y, theta, n_factored, queries)
+    np.testing.assert_allclose(grown, whole, rtol=1e-9, atol=1e-10)
+    fresh = gp_of(CONTINUOUS).posterior(rows, y, theta, n_factored, queries)
+    assert np.array_equal(grown, fresh)   # bits do not depend on the calls before
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_fit_is_no_worse_than_scipys_from_twenty_starts(seed):
+    columns = [Column(REAL)] * (1 + seed % 4) + [Column(CATEGORICAL, levels=3)] * (seed % 2)
+    rows, y, _ = data(columns, 12 + 4 * seed, seed)
+    gp = gp_of(columns)
+    d = len(columns)
+    rng = np.random.default_rng(seed)
+    starts = [list(np.append(rng.normal(2, 2, size=d), [0.0, rng.uniform(-9, 0)])) for _ in range(20)]
+    theta, value, _ = gp.fit(rows, y, starts)
+    assert value == pytest.approx(gp.log_posterior(rows, y, theta)[0], rel=1e-12)
+
+    def fn(t):
+        v, g = gp.log_posterior(rows, y, list(t))
+        return -v, -g
+
+    bounds = [(-18, 9.2)] * d + [(np.log(1e-3), np.log(1e3)), (np.log(1e-6), np.log(10))]
+    best = min(optimize.minimize(fn, s, jac=True, bounds=bounds, method="L-BFGS-B").fun for s in starts)
+    assert -value <= best + 1e-3
+
+
+def test_suggestions_are_distinct_snapped_feasible_and_apart():
+    columns = [Column(REAL), Column(REAL), Column(ORDERED, levels=5), Column(CATEGORICAL, levels=3)]
+    rows, y, theta = data(columns, 40, 2)
+    seen = _core.RowSet(4)
+    seen.insert(rows)
+    box = box_of(columns)
+    made, how = gp_of(columns).suggest(40, 8, rows, y, theta, 40, none_pending(columns), lambda r: r[:, 0] + r[:, 1] < 1.2, seen)
+    assert len(made) == 8 and all(is_gp for is_gp, _ in how)
+    assert len(np.unique(made, axis=0)) == 8
+    assert (made[:, 0] + made[:, 1] < 1.2).all()
+    np.testing.assert_array_equal(made, box.snap(made))
+    gaps = np.abs(made[:, None] - made[None]).max(axis=2)[~np.eye(8, dtype=bool)]
+    assert gaps.min() > 1e-3
+
+
+def test_a_batch_is_what_asking_one_by_one_with_pending_gives():
+    rows, y, theta = data(CONTINUOUS, 30, 2)
+    batch, _ = gp_of(CONTINUOUS).suggest(30, 4, rows, y, theta, 25, none_pending(CONTINUOUS), None, _core.RowSet(len(CONTINUOUS)))
+    gp, seen, pending = gp_of(CONTINUOUS), _core.RowSet(len(CONTINUOUS)), none_pending(CONTINUOUS)
+    for i in range(4):
+        row, _ = gp.suggest(30 + i, 1, rows, y, theta, 25, pending, None, seen)
+        np.testing.assert_array_equal(row[0], batch[i])
+        pending = np.vstack([pending, row])
+
+
+def test_the_acquisition_value_reported_is_that_of_the_row():
+    rows, y, theta = data(CONTINUOUS, 30, 4)
+    gp = gp_of(CONTINUOUS)
+    row, how = gp.suggest(30, 1, rows, y, theta, 30, none_pending(CONTINUOUS), None, _core.RowSet(len(CONTINUOUS)))
+    best = gp.posterior(rows, y, theta, 30, rows)[0].min()
+    value = _core.acquisition(1, *gp.posterior(rows, y, theta, 30, row), best, 1.8)[0][0]
+    assert how[0][1] == pytest.approx(value, rel=1e-9)
+    # No random point or neighbour of it does better.
+    near = np.clip(row + np.random.default_rng(0).normal(0, 0.02, size=(2000, len(CONTINUOUS))), 0, 1)
+    many = np.vstack([rows_of(CONTINUOUS, 5000, 9), near])
+    assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    ({"theta": [0.0]}, "theta must have"), ({"n_factored": 31}, "n_factored"), ({"queries": np.zeros((1, 99))}, "queries must have shape"),
+    ({"y": np.zeros(3)}, "y must have shape"),
+])
+def test_wrong_shapes_are_refused(wrong, words):
+    rows, y, theta = data(CONTINUOUS, 30, 4)
+    given_ = {"rows": rows, "y": y, "theta": theta, "n_factored": 30, "queries": rows, **wrong}
+    with pytest.raises(ValueError, match=words):
+        gp_of(CONTINUOUS).posterior(**given_)

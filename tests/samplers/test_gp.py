@@ -1,0 +1,111 @@
+"""GP through its Python face: options, targets of any size, schedules, large histories."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import hpo_fast as hf
+from hpo_fast import _core
+from hpo_fast.samplers import GP
+from hpo_fast.samplers.gp import schedule
+
+
+@pytest.mark.parametrize(("error", "words", "options"), [
+    (ValueError, "n_startup=-1", {"n_startup": -1}), (TypeError, "n_startup=1.5", {"n_startup": 1.5}),
+    (ValueError, "kernel='rq'.*matern52", {"kernel": "rq"}), (ValueError, "acquisition='ei'.*log_ei", {"acquisition": "ei"}),
+    (ValueError, "warp=None", {"warp": None}), (ValueError, "beta=-1", {"beta": -1}), (ValueError, "beta=inf", {"beta": np.inf}),
+    (TypeError, "beta='a'", {"beta": "a"}), (TypeError, "length_prior=1", {"length_prior": 1}),
+    (ValueError, "noise_prior=.*above 0", {"noise_prior": (0, 0)}), (ValueError, "max_observations=3", {"max_observations": 3}),
+])  # fmt: skip
+def test_wrong_options(error, words, options):
+    with pytest.raises(error, match=words):
+        GP(**options)
+
+
+def bowl(p):
+    return sum((p[f"x{i}"] - 0.3) ** 2 for i in range(3)) + (p["c"] != "c")
+
+
+BOWL = hf.Space({f"x{i}": hf.Float(-1, 1) for i in range(3)} | {"c": hf.Categorical(list("abcd"))})
+
+
+@pytest.mark.parametrize("options", [{}, {"acquisition": "log_ei"}, {"kernel": "rbf", "warp": "standard"}, {"warp": "rank"}], ids=repr)
+def test_it_beats_random_search_by_far_on_a_bowl(options):
+    def median(sampler):
+        return np.median([hf.minimize(bowl, BOWL, 40, sampler, seed).best_value for seed in range(3)])
+
+    assert median(GP(**options)) < 0.2 * median("random")
+
+
+def test_the_schedule_is_a_function_of_the_number_alone():
+    points = [schedule(n) for n in range(1, 3000)]
+    assert points[0] == 1 and all(a <= b for a, b in itertools.pairwise(points))
+    for n, point in enumerate(points, 1):
+        assert n - point <= min(point // 8, 128) and schedule(point) == point
+
+
+@pytest.mark.parametrize("values", [
+    [1e300, -1e300, 1e-300, 0.0], [5.0, 5.0, 5.0, 5.0], [np.nan, 1.0, np.inf, 1.0], [1e308, -1e308, 1e308, 2.0], [1e-320, 0.0, 2e-320, 1.0],
+])  # fmt: skip
+def test_targets_of_any_size(values):
+    opt = hf.Optimizer(BOWL, GP(n_startup=1), seed=1)
+    for i in range(24):
+        t = opt.ask()
+        assert all(np.isfinite(v) for k, v in t.params.items() if k != "c")
+        opt.tell(t, values[i % 4])
+    assert t.info.model == "gp" and np.isfinite(t.info.acquisition)
+
+
+def test_one_observation_duplicates_and_a_space_of_one_point():
+    space = hf.Space({"x": hf.Float(0, 1)})
+    engine = GP(n_startup=1).start(space, 0, 1)
+    engine.tell(np.full((1, 1), 0.5), np.zeros(1))
+    assert engine.suggest(2, 1, np.empty((0, 1)), _core.RowSet(1))[0].shape == (2, 1)
+    engine.tell(np.full((30, 1), 0.5), np.linspace(0, 1, 30))
+    rows, infos = engine.suggest(2, 31, np.full((3, 1), 0.5), _core.RowSet(1))
+    assert np.isfinite(rows).all() and infos[0].model == "gp"
+    opt = hf.Optimizer(hf.Space({"x": hf.Int(3, 3), "y": hf.Categorical(["only"])}), GP(n_startup=1))
+    opt.tell(opt.ask(), 1.0)
+    with pytest.raises(hf.SpaceExhausted):
+        opt.ask()
+
+
+def test_a_region_of_crashes_is_avoided_and_one_crash_is_not_fatal():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    opt = hf.Optimizer(space, GP(), seed=0)
+    for i in range(60):
+        t = opt.ask()
+        crashed = t["x"] > 0.5 or i == 12
+        opt.tell(t, None if crashed else (t["x"] - 0.45) ** 2 + (t["y"] - 0.2) ** 2)
+    assert (opt.history["x"][20:] > 0.55).mean() < 0.25
+    assert opt.best_value < 1e-3
+
+
+def test_beyond_max_observations_it_sees_the_best_and_the_near_and_still_learns():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    rows = space.sample(400, seed=0)
+    targets = ((rows - 0.37) ** 2).sum(axis=1)
+    engine = GP(max_observations=50).start(space, 0, 1)
+    engine.tell(rows, targets)
+    known, warped, theta, n_factored = engine.model()
+    assert n_factored == 50 and len(known) == 50 + 400 - schedule(400) and len(warped) == len(known) and len(theta) == 4
+    assert {tuple(r) for r in rows[np.argsort(targets[: schedule(400)])[:25]]} <= {tuple(r) for r in known}
+    made, _ = engine.suggest(1, 400, np.empty((0, 2)), _core.RowSet(2))
+    assert np.abs(made - 0.37).max() < 0.05
+
+
+def test_eight_pending_trials_cost_little_against_one_at_a_time():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1), "z": hf.Float(0, 1)})
+
+    def best(workers, seed):
+        opt = hf.Optimizer(space, GP(), seed=seed)
+        running = []
+        while len(opt.history) < 56:
+            while len(running) < workers:
+                running.append(opt.ask())
+            t = running.pop(0)
+            opt.tell(t, sum((t[k] - 0.35) ** 2 for k in "xyz"))
+        return opt.best_value
+
+    assert np.median([best(8, s) for s in range(3)]) < 0.01
