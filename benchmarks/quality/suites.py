@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OURS = ("hpo_fast:tpe",)
+OURS = ("hpo_fast:auto", "hpo_fast:gp", "hpo_fast:tpe")
 FAST = ("random", "optuna:tpe", "optuna:tpe-univariate", "hyperopt", "cmaes", "rustuna")
 
 SLOW = ("ax", "bayes_opt", "egobox", "hebo", "hoptimal", "skopt", "smac", "vizier")
@@ -31,7 +31,7 @@ STANDARD = ("*",)
 SMOKE = ("synthetic/branin", "synthetic/mixed-*", "sklearn/learner-wine", "llm/simulated-small")
 
 SUITES: dict[str, tuple[Block, ...]] = {
-    "smoke": (Block(("hpo_fast:tpe", "hpo_fast:random", "hpo_fast:sobol", "random"), SMOKE, 2, 30),),
+    "smoke": (Block((*OURS, "hpo_fast:random", "hpo_fast:sobol", "random"), SMOKE, 2, 30),),
     "standard": (
         Block((*OURS, *FAST), STANDARD, 10, 200),
         Block(("optuna:gp",), STANDARD, 5, 100),

@@ -41,6 +41,7 @@ private:
 
     void evaluate(ConstMatrix rows, double* out) const;
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
+    std::vector<std::size_t> evaluate_best(const std::vector<double>& rows, std::vector<double>* values) const;
     std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
     void continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
     bool discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;

@@ -93,16 +93,17 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
         features_.map(row, z.data());
         process_.append(z.data());
     };
-    for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
-    // The incumbent is the best posterior mean among the observed rows: an observed value may be luck.
-    std::vector<double> told(n * f), mean(n), variance(n);
+    // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
+    // the mean, but its last bits: they come after.
+    std::vector<double> told(n * f), mean(n);
     features_.map(rows, {told.data(), n, f});
-    process_.posterior({told.data(), n, f}, mean.data(), variance.data());
+    process_.mean({told.data(), n, f}, mean.data());
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
     std::vector<double> incumbents;
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
+    for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, options_.beta};
     Maximizer maximizer(box_, features_, process_, acquisition, options_.maximize);
     std::size_t made;

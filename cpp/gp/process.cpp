@@ -94,6 +94,17 @@ void Process::set_targets(const double* y, std::size_t m) {
     l.truncate(all);
 }
 
+void Process::mean(ConstMatrix z, double* out) const {
+    const std::size_t q = z.rows, n = size(), f = features_.size();
+    std::vector<double> scaled(q * f), k(q * n);
+    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled.data() + i * f);
+    cross({scaled.data(), q, f}, {k.data(), q, n});
+    kernel(smoothness_, k.data(), q * n, signal_, k.data(), nullptr);
+    int points = static_cast<int>(n), queries = static_cast<int>(q), one = 1;
+    if (n > 0) lapack().dgemv(&kTransposed, &points, &queries, &kOne, k.data(), &points, const_cast<double*>(alpha_.data()), &one, &kZero, out, &one);
+    else std::fill_n(out, q, 0.0);
+}
+
 void Process::posterior(ConstMatrix z, double* mean, double* variance) const {
     posterior(z, mean, variance, {}, {});
 }

@@ -37,6 +37,8 @@ public:
     // variance away.
     void set_targets(const double* y, std::size_t m);
 
+    // The mean alone of z (q, f): (q,). O(n f) a query.
+    void mean(ConstMatrix z, double* out) const;
     // Of z (q, f): mean (q,) and variance (q,).
     void posterior(ConstMatrix z, double* mean, double* variance) const;
     // And the derivatives by z, (q, f) each.
