@@ -16,6 +16,9 @@ _Feasible = Callable[[_Array], NDArray[np.bool_]] | None
 class _pybind11_type(type):
     """The metaclass of pybind11's classes."""
 
+class NotPositiveDefinite(RuntimeError):
+    """A covariance matrix could not be factored, whatever was added to its diagonal."""
+
 class SpaceExhausted(RuntimeError):
     """Every configuration of a finite space has been suggested, was told or is pending."""
 
@@ -179,7 +182,7 @@ class Cholesky(metaclass=_pybind11_type):
     def jitter(self) -> float: """What was added to the diagonal."""
     @property
     def log_determinant(self) -> float: """Of the matrix."""
-    def factor(self, k: ArrayLike) -> None: """Factor the lower triangle of k (n, n). Raises ValueError if that needs too much jitter."""
+    def factor(self, k: ArrayLike) -> None: """Factor the lower triangle of k (n, n). Raises NotPositiveDefinite if that needs too much jitter."""
     def append(self, k: ArrayLike, variance: float, floor: float) -> None:
         """One more row: covariances k (n,) and its variance; its squared pivot is at least `floor`."""
 
@@ -222,7 +225,7 @@ class GpOptions(metaclass=_pybind11_type):
 class Gp(metaclass=_pybind11_type):
     """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 2,) the logarithms of the weights of
     the columns (inverse squared lengthscales), of the signal and of the noise variance; the factor is made of the first n_factored
-    rows, the others are appended. Everything runs without the GIL. Raises ValueError if the covariance cannot be factored.
+    rows, the others are appended. Everything runs without the GIL. Raises NotPositiveDefinite if the covariance cannot be factored.
     """
 
     def __init__(self, box: Box, grid: Grid, options: GpOptions, seed: int, threads: int) -> None: ...

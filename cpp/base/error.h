@@ -15,4 +15,9 @@ struct Infeasible : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// A covariance matrix could not be factored, whatever was added to its diagonal.
+struct NotPositiveDefinite : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 }  // namespace hpo

@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     m.doc() = "The compiled core of hpo_fast. See _core.pyi.";
     pybind11::register_exception<hpo::SpaceExhausted>(m, "SpaceExhausted", PyExc_RuntimeError);
     pybind11::register_exception<hpo::Infeasible>(m, "Infeasible", PyExc_RuntimeError);
+    pybind11::register_exception<hpo::NotPositiveDefinite>(m, "NotPositiveDefinite", PyExc_RuntimeError);
     hpo::register_base(m);
     hpo::register_space(m);
     hpo::register_enumerate(m);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
+#include "base/error.h"
 #include "linalg/lapack.h"
 
 namespace hpo {
@@ -44,7 +44,7 @@ void Cholesky::factor(ConstMatrix k) {
             return;
         }
     }
-    throw std::domain_error("the covariance matrix is not positive definite");
+    throw NotPositiveDefinite("the covariance matrix is not positive definite");
 }
 
 void Cholesky::append(const double* k, double variance, double floor) {

@@ -15,7 +15,7 @@ public:
     double jitter() const { return jitter_; }
 
     // Factors the lower triangle of k (n, n). If that fails, jitter of 1e-10, 1e-8, ..., 1e-2 of the mean diagonal is added.
-    // Throws std::domain_error if even that fails (or k is not finite). O(n^3 / 3).
+    // Throws NotPositiveDefinite if even that fails (or k is not finite). O(n^3 / 3).
     void factor(ConstMatrix k);
 
     // Appends one row: k (n,) the covariances with the rows before it, and its own variance. If the new pivot would be below

@@ -51,7 +51,8 @@ class GP:
     Hyperparameters are the mode of their posterior, by L-BFGS-B with analytic gradients. They are fitted when an eighth more
     observations are there (at least one more, at most 128), from the start of the prior's mode and from where the fit to half
     as many observations ended, so that they are a function of the history alone; in between the Cholesky factor grows row by
-    row. Pending trials are fantasies at their posterior mean.
+    row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
+    the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
 
     Cost with n observations: O(n^2) for each of about 1,500 candidates and gradient steps, O(n^3) for the fits.
 
@@ -166,17 +167,24 @@ class GPEngine:
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
         told = self._told
         if told < self._sampler.n_startup or not self._any_finite:
-            rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
             missing = f"start-up: {told} of {self._sampler.n_startup} trials told" if told < self._sampler.n_startup else "no trial has succeeded yet"
-            return rows, [TrialInfo("sobol", told, None, missing)] * len(rows)
-        known, targets, theta, n_factored = self.model()
-        rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen)
+            return self._spread(n, number, seen, missing)
+        try:
+            known, targets, theta, n_factored = self.model()
+            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen)
+        except _core.NotPositiveDefinite as error:
+            return self._spread(n, number, seen, f"no model: {error}")
         return rows, [self._info(is_gp, value) for is_gp, value in how]
+
+    def _spread(self, n: int, number: int, seen: _core.RowSet, reason: str) -> tuple[np.ndarray, list[TrialInfo]]:
+        rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
+        return rows, [TrialInfo("sobol", self._told, None, reason)] * len(rows)
 
     def _info(self, is_gp: bool, value: float) -> TrialInfo:
         if not is_gp:
             return TrialInfo("uniform", self._told, None, "every candidate was infeasible or tried before")
-        return TrialInfo("gp", self._told, value, f"largest {self._sampler.acquisition} found")
+        jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
+        return TrialInfo("gp", self._told, value, f"largest {self._sampler.acquisition} found{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
         """Rows (m, d), warped targets (m,), hyperparameters (d + 2,), and how many rows to factor before the rest is appended."""

@@ -65,7 +65,7 @@ def test_jitter_escalates_until_it_works_and_a_repeated_row_gets_the_floor():
 def test_what_cannot_be_factored_is_an_error():
     c = _core.Cholesky()
     for bad in (-np.eye(3), np.full((2, 2), np.nan)):
-        with pytest.raises(ValueError, match="positive definite"):
+        with pytest.raises(_core.NotPositiveDefinite, match="positive definite"):
             c.factor(bad)
 
 

@@ -109,3 +109,15 @@ def test_eight_pending_trials_cost_little_against_one_at_a_time():
         return opt.best_value
 
     assert np.median([best(8, s) for s in range(3)]) < 0.01
+
+
+def test_a_covariance_that_cannot_be_factored_falls_back_and_says_so(monkeypatch):
+    space = hf.Space({"x": hf.Float(0, 1)})
+    opt = hf.Optimizer(space, GP(n_startup=2), seed=0)
+    for _ in range(4):
+        t = opt.ask()
+        opt.tell(t, t["x"])
+    assert t.info.model == "gp"
+    monkeypatch.setattr(opt._engine, "_fit", lambda point: [0.0, np.nan, -3.0])
+    t = opt.ask()
+    assert t.info.model == "sobol" and "not positive definite" in t.info.reason and 0 <= t["x"] <= 1
