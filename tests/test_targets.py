@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
-from hpo_fast.targets import WARPS, observed, targets, warp
+from hpo_fast.targets import WARPS, _ranks, observed, targets, warp
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, np.float32(1), np.int8(1), np.array(1), Fraction(1), Decimal(1), np.True_])
@@ -77,3 +78,8 @@ def test_standard_is_affine_and_failures_count_as_the_worst_value():
     z = warp(y, "standard")
     np.testing.assert_allclose(z, (np.array([1, 2, 7, 7]) - 4.25) / np.std([1, 2, 7, 7]), rtol=1e-12)
     assert not warp(np.full(3, np.inf), "standard").any() and not warp(np.full(3, 4.0), "half-rank").any()
+
+
+@given(st.lists(st.one_of(finite, st.integers(0, 3).map(float), st.just(np.inf)), min_size=1, max_size=40))
+def test_ranks_are_scipys(y):
+    np.testing.assert_array_equal(_ranks(np.array(y)), rankdata(y))
