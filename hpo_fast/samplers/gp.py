@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import importlib.metadata
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -110,6 +108,9 @@ def load_lapack() -> None:
     ImportError
         If SciPy is missing, or its LAPACK has 64-bit integers.
     """
+    import ctypes
+    import importlib.metadata   # as SciPy: loaded when first needed
+
     from scipy.linalg import cython_blas, cython_lapack
 
     get = set_ = 0
