@@ -109,7 +109,7 @@ def load_lapack() -> None:
         If SciPy is missing, or its LAPACK has 64-bit integers.
     """
     import ctypes
-    import importlib.metadata   # as SciPy: loaded when first needed
+    import importlib.metadata
 
     from scipy.linalg import cython_blas, cython_lapack
 
