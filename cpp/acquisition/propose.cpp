@@ -106,24 +106,17 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, options_.beta};
     Maximizer maximizer(box_, features_, process_, acquisition, options_.maximize);
-    std::size_t made;
-    try {
-        made = distinct_rows(out, seen, [&](std::size_t i, double* row) {
-            if (i > 0) fantasize(out.row(i - 1));
-            const Stream stream(seed_, number + i, Purpose::gp);
-            if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {
-                how[i].is_gp = true;
-            } else {
-                how[i] = {false, 0.0};
-                unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
-            }
-        });
-    } catch (...) {
-        process_.truncate(n);
-        throw;
-    }
-    process_.truncate(n);
-    return made;
+    // The fantasies stay behind: the next call conditions on what it is given.
+    return distinct_rows(out, seen, [&](std::size_t i, double* row) {
+        if (i > 0) fantasize(out.row(i - 1));
+        const Stream stream(seed_, number + i, Purpose::gp);
+        if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {
+            how[i].is_gp = true;
+        } else {
+            how[i] = {false, 0.0};
+            unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
+        }
+    });
 }
 
 void Gp::posterior(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance) {

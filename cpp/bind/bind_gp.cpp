@@ -26,14 +26,12 @@ GpOptions make_options(int smoothness, std::pair<double, double> length_prior, s
     return o;
 }
 
-const double* checked_theta(const Theta& theta, std::size_t d) {
+void check_theta(const Theta& theta, std::size_t d) {
     if (theta.size() != d + 2) throw std::invalid_argument("theta must have " + std::to_string(d + 2) + " entries, got " + std::to_string(theta.size()));
-    return theta.data();
 }
 
-std::size_t checked_count(std::size_t n_factored, std::size_t n) {
+void check_count(std::size_t n_factored, std::size_t n) {
     if (n_factored > n) throw std::invalid_argument("n_factored must be at most the number of rows");
-    return n_factored;
 }
 
 }  // namespace
@@ -59,7 +57,7 @@ void register_gp(py::module_& m) {
         .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts) {
             const ConstMatrix u = matrix(rows, gp.dims(), "rows");
             const double* targets = vector(y, u.rows, "y");
-            for (const Theta& start : starts) checked_theta(start, gp.dims());
+            for (const Theta& start : starts) check_theta(start, gp.dims());
             Fit fit;
             {
                 const py::gil_scoped_release release;
@@ -70,7 +68,7 @@ void register_gp(py::module_& m) {
         .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta) {
             const ConstMatrix u = matrix(rows, gp.dims(), "rows");
             const double* targets = vector(y, u.rows, "y");
-            checked_theta(theta, gp.dims());
+            check_theta(theta, gp.dims());
             Array gradient(static_cast<py::ssize_t>(theta.size()));
             const double value = gp.log_posterior(u, targets, theta, gradient.mutable_data());
             return py::make_tuple(value, gradient);
@@ -78,8 +76,8 @@ void register_gp(py::module_& m) {
         .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
             const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
             const double* targets = vector(y, u.rows, "y");
-            checked_theta(theta, gp.dims());
-            checked_count(n_factored, u.rows);
+            check_theta(theta, gp.dims());
+            check_count(n_factored, u.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), variance(static_cast<py::ssize_t>(q.rows));
             double *m_out = mean.mutable_data(), *v_out = variance.mutable_data();
             const py::gil_scoped_release release;
@@ -89,8 +87,8 @@ void register_gp(py::module_& m) {
         .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
             const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
             const double* targets = vector(y, u.rows, "y");
-            checked_theta(theta, gp.dims());
-            checked_count(n_factored, u.rows);
+            check_theta(theta, gp.dims());
+            check_count(n_factored, u.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), covariance = new_array(q.rows, q.rows);
             double* m_out = mean.mutable_data();
             const Matrix c_out = view(covariance);
@@ -102,8 +100,8 @@ void register_gp(py::module_& m) {
                            const Array& pending, const py::object& feasible, RowSet& seen) {
             const ConstMatrix u = matrix(rows, gp.dims(), "rows"), waiting = matrix(pending, gp.dims(), "pending");
             const double* targets = vector(y, u.rows, "y");
-            checked_theta(theta, gp.dims());
-            checked_count(n_factored, u.rows);
+            check_theta(theta, gp.dims());
+            check_count(n_factored, u.rows);
             const Feasible constraint = feasible_from(feasible);
             std::vector<GpSuggested> how(n);
             Array made = suggest(gp.dims(), n, [&](Matrix out) {

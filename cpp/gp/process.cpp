@@ -39,6 +39,16 @@ void Process::cross(ConstMatrix scaled, Matrix out) const {
     }
 }
 
+void Process::covariances(ConstMatrix z, std::vector<double>* scaled, std::vector<double>* k, std::vector<double>* slope) const {
+    const std::size_t q = z.rows, n = size(), f = features_.size();
+    scaled->resize(q * f);
+    k->resize(q * n);
+    if (slope) slope->resize(q * n);
+    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled->data() + i * f);
+    cross({scaled->data(), q, f}, {k->data(), q, n});
+    kernel(smoothness_, k->data(), q * n, signal_, k->data(), slope ? slope->data() : nullptr);
+}
+
 void Process::factor(const Theta& theta, ConstMatrix z) {
     const std::size_t n = z.rows, f = features_.size(), d = features_.dims();
     theta_ = theta;
@@ -95,11 +105,9 @@ void Process::set_targets(const double* y, std::size_t m) {
 }
 
 void Process::mean(ConstMatrix z, double* out) const {
-    const std::size_t q = z.rows, n = size(), f = features_.size();
-    std::vector<double> scaled(q * f), k(q * n);
-    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled.data() + i * f);
-    cross({scaled.data(), q, f}, {k.data(), q, n});
-    kernel(smoothness_, k.data(), q * n, signal_, k.data(), nullptr);
+    const std::size_t q = z.rows, n = size();
+    std::vector<double> scaled, k;
+    covariances(z, &scaled, &k, nullptr);
     int points = static_cast<int>(n), queries = static_cast<int>(q), one = 1;
     if (n > 0) lapack().dgemv(&kTransposed, &points, &queries, &kOne, k.data(), &points, const_cast<double*>(alpha_.data()), &one, &kZero, out, &one);
     else std::fill_n(out, q, 0.0);
@@ -111,10 +119,8 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance) const {
 
 void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_mean, Matrix d_variance) const {
     const std::size_t q = z.rows, n = size(), f = features_.size();
-    std::vector<double> scaled(q * f), k(q * n), slope(d_mean.data ? q * n : 0);
-    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled.data() + i * f);
-    cross({scaled.data(), q, f}, {k.data(), q, n});
-    kernel(smoothness_, k.data(), q * n, signal_, k.data(), d_mean.data ? slope.data() : nullptr);
+    std::vector<double> scaled, k, slope;
+    covariances(z, &scaled, &k, d_mean.data ? &slope : nullptr);
     std::vector<double> v(k);
     cholesky_.solve_lower({v.data(), q, n});
     for (std::size_t i = 0; i < q; ++i) {
@@ -154,10 +160,8 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
 
 void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
     const std::size_t q = z.rows, n = size(), f = features_.size();
-    std::vector<double> scaled(q * f), k(q * n);
-    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled.data() + i * f);
-    cross({scaled.data(), q, f}, {k.data(), q, n});
-    kernel(smoothness_, k.data(), q * n, signal_, k.data(), nullptr);
+    std::vector<double> scaled, k;
+    covariances(z, &scaled, &k, nullptr);
     for (std::size_t i = 0; i < q; ++i) {
         mean[i] = 0.0;
         for (std::size_t a = 0; a < n; ++a) mean[i] += k[i * n + a] * alpha_[a];

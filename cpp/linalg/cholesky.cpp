@@ -10,7 +10,7 @@ namespace hpo {
 
 namespace {
 
-char kUpper = 'U', kTransposed = 'T', kPlain = 'N', kLeft = 'L', kNonUnit = 'N';
+char kUpper = 'U', kLeft = 'L', kNonUnit = 'N';
 double kOne = 1.0;
 
 }  // namespace
@@ -58,21 +58,17 @@ void Cholesky::append(const double* k, double variance, double floor) {
     ++n_;
 }
 
-void Cholesky::solve_lower(Matrix b) const {
+void Cholesky::solve(Matrix b, char trans) const {
     int n = static_cast<int>(n_), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
     if (n == 0 || m == 0) return;
     double* l = const_cast<double*>(l_.data());
-    if (m == 1) lapack().dtrsv(&kUpper, &kTransposed, &kNonUnit, &n, l, &stride, b.data, &one);
-    else lapack().dtrsm(&kLeft, &kUpper, &kTransposed, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
+    if (m == 1) lapack().dtrsv(&kUpper, &trans, &kNonUnit, &n, l, &stride, b.data, &one);
+    else lapack().dtrsm(&kLeft, &kUpper, &trans, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
 }
 
-void Cholesky::solve_upper(Matrix b) const {
-    int n = static_cast<int>(n_), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
-    if (n == 0 || m == 0) return;
-    double* l = const_cast<double*>(l_.data());
-    if (m == 1) lapack().dtrsv(&kUpper, &kPlain, &kNonUnit, &n, l, &stride, b.data, &one);
-    else lapack().dtrsm(&kLeft, &kUpper, &kPlain, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
-}
+void Cholesky::solve_lower(Matrix b) const { solve(b, 'T'); }
+
+void Cholesky::solve_upper(Matrix b) const { solve(b, 'N'); }
 
 double Cholesky::log_determinant() const {
     double sum = 0.0;

@@ -36,6 +36,7 @@ public:
 
 private:
     void reserve(std::size_t n);
+    void solve(Matrix b, char trans) const;
 
     std::size_t n_ = 0;
     std::size_t capacity_ = 0;   // the stride

@@ -96,7 +96,7 @@ void Tpe::tell_one(const double* told, double y) {
 // The mixtures of what has been told; in exact mode the pending points are members of the bad ones too.
 void Tpe::synchronise(ConstMatrix pending) {
     std::vector<std::pair<std::int64_t, double>> good;   // with their weights, by age
-    for (std::size_t i = 0; i < n_good_; ++i)
+    for (std::size_t i = 0; good_changed_ && i < n_good_; ++i)
         good.emplace_back(top_[i].second, std::log(static_cast<double>(n_good_ + 1) / static_cast<double>(i + 1)));
     std::sort(good.begin(), good.end());
     std::vector<std::int64_t> ids;

@@ -35,6 +35,17 @@ class TrialInfo(NamedTuple):
     reason: str
 
 
+def startup_info(told: int, n_startup: int) -> TrialInfo:
+    """Of a start-up point of a model that waits for `n_startup` trials, and for one that succeeded."""
+    reason = f"start-up: {told} of {n_startup} trials told" if told < n_startup else "no trial has succeeded yet"
+    return TrialInfo("sobol", told, None, reason)
+
+
+def uniform_info(told: int) -> TrialInfo:
+    """Of a uniform draw in place of a model's suggestion."""
+    return TrialInfo("uniform", told, None, "every candidate was infeasible or tried before")
+
+
 class Engine(Protocol):
     """A sampler at work on one space."""
 

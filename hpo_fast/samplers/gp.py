@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.samplers.base import TrialInfo
+from hpo_fast.history import History
+from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space, check_int
 from hpo_fast.targets import WARPS, warp
 
@@ -138,9 +139,7 @@ class GPEngine:
     def __init__(self, sampler: GP, space: Space, seed: int, threads: int) -> None:
         self._space = space
         self._sampler = sampler
-        self._rows = np.empty((16, len(space)))
-        self._targets = np.empty(16)
-        self._told = 0
+        self._history = History(space)   # of targets
         self._any_finite = False
         self._startup = _core.SobolRows(space.box, seed)
         options = _core.GpOptions(
@@ -155,54 +154,48 @@ class GPEngine:
         self._fits: dict[int, list[float]] = {}
 
     def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
-        end = self._told + len(rows)
-        if end > len(self._rows):
-            grown = max(end, 2 * len(self._rows))
-            self._rows = np.resize(self._rows, (grown, self._rows.shape[1]))
-            self._targets = np.resize(self._targets, grown)
-        self._rows[self._told : end] = rows
-        self._targets[self._told : end] = targets
-        self._told = end
+        told = len(self._history)
+        self._history.append(np.arange(told, told + len(rows)), rows, targets)
         self._any_finite = self._any_finite or bool(np.isfinite(targets).any())
 
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
-        told = self._told
+        told = len(self._history)
         if told < self._sampler.n_startup or not self._any_finite:
-            missing = f"start-up: {told} of {self._sampler.n_startup} trials told" if told < self._sampler.n_startup else "no trial has succeeded yet"
-            return self._spread(n, number, seen, missing)
+            return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup))
         try:
             known, targets, theta, n_factored = self.model()
             rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen)
         except _core.NotPositiveDefinite as error:
-            return self._spread(n, number, seen, f"no model: {error}")
+            return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
         return rows, [self._info(is_gp, value) for is_gp, value in how]
 
-    def _spread(self, n: int, number: int, seen: _core.RowSet, reason: str) -> tuple[np.ndarray, list[TrialInfo]]:
+    def _spread(self, n: int, number: int, seen: _core.RowSet, info: TrialInfo) -> tuple[np.ndarray, list[TrialInfo]]:
         rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
-        return rows, [TrialInfo("sobol", self._told, None, reason)] * len(rows)
+        return rows, [info] * len(rows)
 
     def _info(self, is_gp: bool, value: float) -> TrialInfo:
         if not is_gp:
-            return TrialInfo("uniform", self._told, None, "every candidate was infeasible or tried before")
+            return uniform_info(len(self._history))
         jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
-        return TrialInfo("gp", self._told, value, f"largest {self._sampler.acquisition} found{jitter}")
+        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
         """Rows (m, d), warped targets (m,), hyperparameters (d + 2,), and how many rows to factor before the rest is appended."""
         load_lapack()
-        point = schedule(self._told)
+        told = len(self._history)
+        point = schedule(told)
         kept = self._select(point)
-        index = np.concatenate([kept, np.arange(point, self._told)])
-        return self._rows[index], warp(self._targets[index], self._sampler.warp), self._fit(point), len(kept)
+        index = np.concatenate([kept, np.arange(point, told)])
+        return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(kept)
 
     def _select(self, point: int) -> np.ndarray:
         """Which of the first `point` observations the model sees, ascending."""
         limit = self._sampler.max_observations
         if point <= limit:
             return np.arange(point)
-        order = np.argsort(self._targets[:point], kind="stable")
+        order = np.argsort(self._history.values[:point], kind="stable")
         best, rest = order[: limit // 2], order[limit // 2 :]
-        rows, centre = self._rows[rest], self._rows[order[0]]
+        rows, centre = self._history.rows[rest], self._history.rows[order[0]]
         apart = np.where(np.isnan(rows) | np.isnan(centre), np.isnan(rows) != np.isnan(centre), np.minimum(np.abs(rows - centre), 1.0))
         near = rest[np.argsort((apart**2).sum(axis=1), kind="stable")[: limit - len(best)]]
         return np.sort(np.concatenate([best, near]))
@@ -215,7 +208,7 @@ class GPEngine:
                 starts.append(self._fit(schedule(point // 2)))
             index = self._select(point)
             index = index[:: -(-len(index) // _FIT_OBSERVATIONS)]
-            targets = warp(self._targets[index], self._sampler.warp)
+            targets = warp(self._history.values[index], self._sampler.warp)
             # A cold start rarely wins once there is much evidence, and costs more than everything else.
-            self._fits[point] = self._core.fit(self._rows[index], targets, starts if point <= 200 else starts[1:])[0]
+            self._fits[point] = self._core.fit(self._history.rows[index], targets, starts if point <= 200 else starts[1:])[0]
         return self._fits[point]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.samplers.base import TrialInfo
+from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space, check_int
 
 COMPAT = ("optuna5",)
@@ -142,9 +142,8 @@ class TPEEngine:
         if path == 1:
             return TrialInfo("tpe", told, score, "largest log l - log g of the candidates")
         if path == 0:
-            missing = f"start-up: {told} of {self._n_startup} trials told" if told < self._n_startup else "no trial has succeeded yet"
-            return TrialInfo("sobol", told, None, missing)
-        return TrialInfo("uniform", told, None, "every candidate was infeasible or tried before")
+            return startup_info(told, self._n_startup)
+        return uniform_info(told)
 
     def log_ratio(self, rows: np.ndarray, pending: np.ndarray | None = None) -> np.ndarray:
         """log l(x) - log g(x), the score of candidates.

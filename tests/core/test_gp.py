@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import CATEGORICAL, ORDERED, REAL, Column
 from scipy import optimize
+from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
 from hpo_fast import _core
 from hpo_fast.samplers.gp import KERNELS, load_lapack
@@ -70,11 +71,10 @@ def test_covariances_of_conditional_and_mixed_rows_are_positive_definite(columns
 
 
 def test_the_posterior_equals_scikit_learns():
-    sklearn = pytest.importorskip("sklearn.gaussian_process")
     rows, y, theta = data(CONTINUOUS, 40, 1)
     d = len(CONTINUOUS)
-    kernel = sklearn.kernels.ConstantKernel(np.exp(theta[d])) * sklearn.kernels.Matern(np.exp(-0.5 * np.array(theta[:d])), nu=2.5)
-    other = sklearn.GaussianProcessRegressor(kernel, alpha=np.exp(theta[d + 1]), optimizer=None).fit(rows, y)
+    kernel = kernels.ConstantKernel(np.exp(theta[d])) * kernels.Matern(np.exp(-0.5 * np.array(theta[:d])), nu=2.5)
+    other = GaussianProcessRegressor(kernel, alpha=np.exp(theta[d + 1]), optimizer=None).fit(rows, y)
     queries = rows_of(CONTINUOUS, 30, 5)
     want, deviation = other.predict(queries, return_std=True)
     mean, variance = gp_of(CONTINUOUS).posterior(rows, y, theta, 40, queries)
