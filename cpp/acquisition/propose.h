@@ -30,7 +30,7 @@ struct GpOptions {
     Priors priors;
     Acquire acquire = Acquire::lcb;
     double beta = 1.8;
-    double prior_strength = 10.0;   // weight of the box's priors, divided by the number of observations
+    double prior_strength = 3.0;    // weight of the box's priors, divided by the number of observations
     MaximizeOptions maximize;
 
     void check() const;

@@ -44,7 +44,7 @@ class GP:
         Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
     max_observations : int, default 1000
         Beyond that many, the model sees the best half and those nearest to the best one.
-    prior_strength : float, default 10
+    prior_strength : float, default 3
         The log density of the priors that the space's parameters have is added to the acquisition with the weight
         ``prior_strength`` / observations.
 
@@ -78,7 +78,7 @@ class GP:
     length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
     max_observations: int = 1000
-    prior_strength: float = 10.0
+    prior_strength: float = 3.0
 
     def __post_init__(self) -> None:
         check_int("n_startup", self.n_startup, 0)
