@@ -14,6 +14,7 @@ from hpo_fast.minimize import Result, minimize
 from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.samplers import TrialInfo
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
+from hpo_fast.streams import Grid, Sobol, Uniform
 from hpo_fast.suggest import suggest
 from hpo_fast.surrogate import Surrogate, surrogate
 
@@ -22,17 +23,20 @@ __version__ = "0.1.0"
 __all__ = [
     "Categorical",
     "Float",
+    "Grid",
     "History",
     "Infeasible",
     "Int",
     "Optimizer",
     "Ordinal",
     "Result",
+    "Sobol",
     "Space",
     "SpaceExhausted",
     "Surrogate",
     "Trial",
     "TrialInfo",
+    "Uniform",
     "minimize",
     "samplers",
     "suggest",
