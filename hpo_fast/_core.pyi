@@ -93,10 +93,12 @@ class RowSet(metaclass=_pybind11_type):
 class Stream(metaclass=_pybind11_type):
     """A sequence of configurations of which any part is computed at once (``cpp/enumerate/stream.h``). Not to be created itself."""
 
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     @property
     def size(self) -> int: """Number of positions, below 2^127."""
     def columns(self, first: int, n: int, encoded: bool = False, threads: int = 1) -> _Array:
         """Positions [first, first + n) as columns (d, n): raw numbers or levels, or what rows hold; NaN inactive. Without the GIL."""
+    def fill(self, first: int, out: _Array, encoded: bool = False, threads: int = 1) -> None: """The same into out (d, n)."""
     def rows(self, first: int, n: int, threads: int = 1) -> _Array: """Positions [first, first + n) as rows (n, d), without the GIL."""
 
 class Grid(Stream):

@@ -456,8 +456,7 @@ class Space:
         """:meth:`columns` of raw columns (d, n) of the core, without the derived ones: nothing is checked."""
         columns = {}
         for (name, p), numbers in zip(self._parameters.items(), raw, strict=True):
-            active = ~np.isnan(numbers)
-            if active.all():
+            if p.condition is None or (active := ~np.isnan(numbers)).all():
                 columns[name] = p.values(numbers)
                 continue
             known = p.values(numbers[active])

@@ -197,9 +197,12 @@ class Stream:
             parts = [space.columns(rows) for _, _, rows in self._blocks(a, b, step, threads)] or [space.columns(np.empty((0, len(space))))]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         out: dict[str, np.ndarray] = space.values(np.empty((len(space), 0)))
+        raw = np.empty((len(space), min(step, b - a)))   # stays in cache
         for first in range(a, b, step):
             n = min(step, b - first)
-            for name, values in space.values(self._core.columns(first, n, False, threads)).items():
+            raw = raw if n == raw.shape[1] else np.empty((len(space), n))
+            self._core.fill(first, raw, False, threads)
+            for name, values in space.values(raw).items():
                 if first == a:
                     out[name] = np.empty(b - a, values.dtype)
                 elif out[name].dtype != values.dtype:   # a conditional parameter that was active everywhere until here

@@ -242,7 +242,7 @@ def test_shards_are_disjoint_and_together_everything(stream, of):
 def test_more_shards_than_positions():
     stream = hf.Uniform(mixed(), 2)
     assert sorted(len(stream.shard(k, of=5)) for k in range(5)) == [0, 0, 0, 1, 1]
-    assert sum((list(stream.shard(k, of=5)) for k in range(5)), []) == list(stream)
+    assert [c for k in range(5) for c in stream.shard(k, of=5)] == list(stream)
 
 
 @pytest.mark.parametrize("stream", [*streams(), *constrained()], ids=repr)

@@ -44,6 +44,15 @@ Index checked(const ConfigStream& stream, const py::int_& first, std::size_t n) 
     return at;
 }
 
+void fill(const ConfigStream& stream, const py::int_& first, Array out, bool encoded, int threads) {
+    if (out.ndim() != 2 || static_cast<std::size_t>(out.shape(0)) != stream.dims())
+        throw std::invalid_argument("out must have shape (" + std::to_string(stream.dims()) + ", n), got " + shape_of(out));
+    const Matrix columns = view(out);
+    const Index at = checked(stream, first, columns.cols);
+    const py::gil_scoped_release release;
+    stream.columns(at, encoded ? Form::encoded : Form::raw, threads, columns);
+}
+
 // (start, step, size, seed or None, size of what is permuted): see StreamView::Layer.
 std::shared_ptr<StreamView> make_view(const std::shared_ptr<ConfigStream>& base, const std::vector<py::tuple>& layers) {
     if (layers.empty()) throw std::invalid_argument("a view has at least one layer");
@@ -61,13 +70,11 @@ void register_enumerate(py::module_& m) {
     py::class_<ConfigStream, std::shared_ptr<ConfigStream>>(m, "Stream")
         .def_property_readonly("size", [](const ConfigStream& stream) { return from_index(stream.size()); })
         .def("columns", [](const ConfigStream& stream, const py::int_& first, std::size_t n, bool encoded, int threads) {
-            const Index at = checked(stream, first, n);
             Array out = new_array(stream.dims(), n);
-            const Matrix columns = view(out);
-            const py::gil_scoped_release release;
-            stream.columns(at, encoded ? Form::encoded : Form::raw, threads, columns);
+            fill(stream, first, out, encoded, threads);
             return out;
         }, py::arg("first"), py::arg("n"), py::arg("encoded") = false, py::arg("threads") = 1)
+        .def("fill", &fill, py::arg("first"), py::arg("out").noconvert(), py::arg("encoded") = false, py::arg("threads") = 1)
         .def("rows", [](const ConfigStream& stream, const py::int_& first, std::size_t n, int threads) {
             const Index at = checked(stream, first, n);
             Array out = new_array(n, stream.dims());

@@ -36,6 +36,37 @@ HPO_CLONES void add_direction(std::uint32_t* x, const std::uint32_t* gray, std::
     for (std::size_t i = 0; i < n; ++i) x[i] ^= (0u - ((gray[i] >> bit) & 1u)) & direction;
 }
 
+// x (n,), x[0] given: the points after it, where index 0 is a multiple of n's next power of two.
+HPO_CLONES void continue_run(std::uint32_t* x, std::size_t n, const std::uint32_t* v) {
+    std::uint32_t above = 0;
+    for (std::size_t half = 1; half < n; half *= 2, ++v) {
+        const std::uint32_t flip = *v ^ above;
+        above = *v;
+        const std::size_t count = half < n - half ? half : n - half;
+        for (std::size_t i = 0; i < count; ++i) x[half + i] = x[i] ^ flip;
+    }
+}
+
+// gray (n,), their common bits and all of their bits; numbers (n,) of the streams of the bits below the 32nd: 0, 1, ... are those
+// of the scrambles.
+struct Bits {
+    std::uint32_t all = 0xFFFFFFFFu, any = 0;
+    bool run = true;   // consecutive
+};
+HPO_CLONES void gray_codes(const std::uint64_t* indices, std::size_t n, std::uint32_t* gray, std::uint64_t* numbers, Bits& bits) {
+    std::uint32_t all = 0xFFFFFFFFu, any = 0;
+    std::uint64_t apart = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint64_t index = indices[i];
+        gray[i] = static_cast<std::uint32_t>(index ^ (index >> 1));
+        all &= gray[i];
+        any |= gray[i];
+        apart |= index ^ (indices[0] + i);
+        numbers[i] = index | (std::uint64_t{1} << 32);
+    }
+    bits = {all, any, apart == 0};
+}
+
 // out[i] in [0, 1): 32 bits of x (n,), reversed, scrambled or not, and below them those of tail (n,).
 HPO_CLONES void finish(const std::uint32_t* x, const std::uint64_t* tail, std::size_t n, bool scramble, std::uint32_t seed, double* out) {
     if (scramble)
@@ -71,21 +102,22 @@ Sobol::Sobol(std::size_t dims, std::uint64_t seed, bool scramble)
 }
 
 void Sobol::points(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const {
+    if (std::any_of(indices, indices + n, [](std::uint64_t index) { return (index >> 32) != 0; }))
+        throw std::invalid_argument("a Sobol sequence has 2^32 points: use another seed beyond that");
     const std::size_t sobol_dims = std::min(dims_, kSobolDims);
     std::uint32_t gray[kChunk], x[kChunk];
     std::uint64_t numbers[kChunk], words[4 * kChunk];
     if (!scramble_) std::fill_n(words, 4 * kChunk, 0);
-    for (std::size_t start = 0; start < n; start += kChunk) {
-        const std::size_t count = std::min(kChunk, n - start);
-        std::uint32_t any = 0, all = 0xFFFFFFFFu;
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::uint64_t index = indices[start + i];
-            if (index >> 32) throw std::invalid_argument("a Sobol sequence has 2^32 points: use another seed beyond that");
-            gray[i] = static_cast<std::uint32_t>(index ^ (index >> 1));
-            any |= gray[i];
-            all &= gray[i];
-            numbers[i] = index | (std::uint64_t{1} << 32);   // 0, 1, ... are the streams of the scrambles
+    Bits bits;
+    for (std::size_t start = 0, count; start < n; start += count) {
+        // Chunks of consecutive points start at multiples of kChunk.
+        count = std::min(kChunk - indices[start] % kChunk, n - start);
+        gray_codes(indices + start, count, gray, numbers, bits);
+        if (!bits.run) {
+            count = std::min(kChunk, n - start);
+            gray_codes(indices + start, count, gray, numbers, bits);
         }
+        const bool run = bits.run && indices[start] % kChunk == 0;
         for (std::size_t j = 0; j < dims_; ++j) {
             double* column = out + j * stride + start;
             if (j >= sobol_dims) {
@@ -94,12 +126,17 @@ void Sobol::points(const std::uint64_t* indices, std::size_t n, double* out, std
             }
             if (scramble_ && j % 4 == 0) random_words(seed_, Purpose::scramble, numbers, count, static_cast<std::uint32_t>(j), words);
             const std::uint32_t* v = directions_.data() + j * 32;
-            std::uint32_t shared = 0;
-            for (int bit = 0; bit < 32; ++bit)
-                if ((all >> bit) & 1u) shared ^= v[bit];
-            std::fill_n(x, count, shared);
-            for (int bit = 0; bit < 32; ++bit)
-                if (((any ^ all) >> bit) & 1u) add_direction(x, gray, count, bit, v[bit]);
+            const std::uint32_t shared = run ? gray[0] : bits.all;
+            x[0] = 0;
+            for (int bit = 0; bit < 32 && (shared >> bit) != 0; ++bit)
+                if ((shared >> bit) & 1u) x[0] ^= v[bit];
+            if (run) {
+                continue_run(x, count, v);
+            } else {
+                std::fill(x + 1, x + count, x[0]);
+                for (int bit = 0; bit < 32; ++bit)
+                    if (((bits.any ^ bits.all) >> bit) & 1u) add_direction(x, gray, count, bit, v[bit]);
+            }
             finish(x, words + (j % 4) * count, count, scramble_, scrambles_[j], column);
         }
     }

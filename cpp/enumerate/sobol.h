@@ -7,7 +7,8 @@
 // independent, as in an exact Owen scrambling of the first 2^32 points. Dimensions beyond 1,024 are independent uniforms.
 //
 // Point i is the exclusive or of the directions of the bits of i's Gray code. The points of a block share most of these bits, so
-// that a coordinate costs a few operations for each bit in which they differ.
+// that a coordinate costs a few operations for each bit in which they differ; of consecutive ones it costs one, since the second
+// half of 2^b points differs from the first in two bits alone.
 
 #include <cstddef>
 #include <cstdint>
