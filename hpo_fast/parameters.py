@@ -334,7 +334,10 @@ class Int(Parameter):
         return float(level)
 
     def values(self, raw: np.ndarray) -> np.ndarray:
-        return self.low + raw.astype(np.int64) * self.step
+        values = raw.astype(np.int64)
+        values *= self.step
+        values += self.low
+        return values
 
 
 def _identity(value: Any) -> Hashable:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpo_fast import _core, streams
 from hpo_fast.samplers.base import Engine, TrialInfo
-from hpo_fast.space import Space
+from hpo_fast.space import Space, check_int
 
 _MAX_BARREN = 2**24
 """Infeasible positions in a row after which a suggestion gives up."""
@@ -29,8 +29,8 @@ class Grid:
 
     Raises
     ------
-    TypeError
-        For arguments of another type. That a Float has no resolution is a ValueError when an optimizer is made.
+    TypeError, ValueError
+        For wrong arguments; that a Float has no resolution is a ValueError when an optimizer is made.
 
     Notes
     -----
@@ -47,8 +47,8 @@ class Grid:
             raise TypeError(f"shuffle={self.shuffle!r} must be True or False")
         if isinstance(self.resolution, Mapping):
             object.__setattr__(self, "resolution", dict(self.resolution))
-        elif isinstance(self.resolution, bool) or not (self.resolution is None or hasattr(self.resolution, "__index__")):
-            raise TypeError(f"resolution={self.resolution!r} must be an integer, a dict of integers by parameter, or None")
+        elif self.resolution is not None:
+            object.__setattr__(self, "resolution", check_int("resolution", self.resolution, 2))
 
     def start(self, space: Space, seed: int, threads: int) -> Engine:
         grid = streams.Grid(space, self.resolution)
