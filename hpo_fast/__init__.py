@@ -15,6 +15,7 @@ from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.priors import Beta, LogNormal, Normal
 from hpo_fast.samplers import TrialInfo
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
+from hpo_fast.streams import Grid, Sobol, Uniform
 from hpo_fast.suggest import suggest
 from hpo_fast.surrogate import Surrogate, surrogate
 
@@ -24,6 +25,7 @@ __all__ = [
     "Beta",
     "Categorical",
     "Float",
+    "Grid",
     "History",
     "Infeasible",
     "Int",
@@ -32,11 +34,13 @@ __all__ = [
     "Optimizer",
     "Ordinal",
     "Result",
+    "Sobol",
     "Space",
     "SpaceExhausted",
     "Surrogate",
     "Trial",
     "TrialInfo",
+    "Uniform",
     "minimize",
     "samplers",
     "suggest",

@@ -86,20 +86,58 @@ class RowSet(metaclass=_pybind11_type):
 
     def __init__(self, dims: int) -> None: ...
     def __len__(self) -> int: """Number of different rows."""
+    @property
+    def erasures(self) -> int: """How often a row has left the set."""
     def insert(self, rows: ArrayLike) -> None: """Count each of rows (n, d) once more."""
     def erase(self, rows: ArrayLike) -> None: """Count each of rows (n, d) once less, down to not there."""
     def contains(self, rows: ArrayLike) -> NDArray[np.bool_]: """Which of rows (n, d) are there: (n,)."""
 
 # -- enumerate --------------------------------------------------------------------------------------------------------
 
-class Grid(metaclass=_pybind11_type):
-    """All configurations of a box by index."""
+class Stream(metaclass=_pybind11_type):
+    """A sequence of configurations of which any part is computed at once (``cpp/enumerate/stream.h``). Not to be created itself."""
 
-    def __init__(self, box: Box) -> None: ...
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     @property
-    def size(self) -> int: """Number of configurations, 0 if infinite, `too_many` if it is that or more."""
-    too_many: int  # 2^62, a static property
-    def rows(self, first: int, n: int) -> _Array: """Rows (n, d) of the configurations [first, first + n) of a finite grid."""
+    def size(self) -> int: """Number of positions, below 2^127."""
+    def columns(self, first: int, n: int, encoded: bool = False, threads: int = 1) -> _Array:
+        """Positions [first, first + n) as columns (d, n): raw numbers or levels, or what rows hold; NaN inactive. Without the GIL."""
+    def fill(self, first: int, out: _Array, encoded: bool = False, threads: int = 1) -> None: """The same into out (d, n)."""
+    def rows(self, first: int, n: int, threads: int = 1) -> _Array: """Positions [first, first + n) as rows (n, d), without the GIL."""
+
+class Grid(Stream):
+    """All configurations of a box by index; a real column has levels[j] values, 0: all. Its size is 0 if infinite, `too_many` if
+    it is that or more; neither can be read.
+    """
+
+    def __init__(self, box: Box, levels: Sequence[int] = ...) -> None: ...
+    too_many: int  # 2^127, a static property
+    def rank(self, row: ArrayLike) -> tuple[int, int | None]: """The index of a row (d,), and the column that is not on the grid if there is one."""
+
+class StreamView(Stream):
+    """Another order or a part of a stream. Layers (start, step, size, seed, m), the topmost first: position p is position start + step p
+    of the layer below, then permuted, if seed is not None, in [0, m).
+    """
+
+    def __init__(self, base: Stream, layers: Sequence[tuple[int, int, int, int | None, int]]) -> None: ...
+    def find(self, position: int) -> int | None: """Where the view has a position of `base`; None if it is not there."""
+
+class UniformStream(Stream):
+    """Position i is row i of `uniform_rows`."""
+
+    def __init__(self, box: Box, size: int, seed: int, feasible: _Feasible = None) -> None: ...
+
+class SobolStream(Stream):
+    """Position i is point i of the scrambled sequence, feasible or not; size is at most 2^32."""
+
+    def __init__(self, box: Box, size: int, seed: int) -> None: ...
+
+class Permutation(metaclass=_pybind11_type):
+    """A random order of [0, n), 1 <= n <= 2^127, without a table."""
+
+    def __init__(self, n: int, seed: int) -> None: ...
+    def __call__(self, i: int) -> int: """Element i."""
+    def inverse(self, element: int) -> int: """The place of an element."""
 
 class Sobol(metaclass=_pybind11_type):
     """The Sobol sequence in `dims` dimensions, Owen-scrambled unless told otherwise."""

@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Tune a support vector machine on the handwritten digits that come with scikit-learn, and compare the result with "
         "the model's defaults and with random search at the same budget.",
     )
-    demo.add_argument("--sampler", choices=hf.samplers.names(), default="auto", help="what suggests (default: auto)")
+    choices = [name for name in hf.samplers.names() if name != "grid"]   # the space has Floats without step
+    demo.add_argument("--sampler", choices=choices, default="auto", help="what suggests (default: auto)")
     demo.add_argument("--trials", type=_positive, default=60, help="configurations to try, at least 1 (default: 60)")
     demo.add_argument("--seed", type=_natural, default=0, help="seed of the suggestions, 0 or more (default: 0)")
     demo.add_argument("--jobs", type=_positive, default=2, help="configurations to evaluate at a time (default: 2; with 1 a seed repeats exactly)")

@@ -69,7 +69,7 @@ class Optimizer:
     space : Space
         What may be tried.
     sampler : str or Sampler, default "auto"
-        "auto", "gp", "tpe", "random", "sobol", or an object such as ``hf.samplers.TPE(n_startup=20)``.
+        "auto", "gp", "tpe", "random", "sobol", "grid", or an object such as ``hf.samplers.TPE(n_startup=20)``.
     direction : {"minimize", "maximize"}
         Whether small or large values are good.
     seed : int or None, default 0

@@ -393,7 +393,10 @@ class Int(_Range):
         return np.asarray(self.low + (u * self.levels - 0.5) * self.step)
 
     def values(self, raw: np.ndarray) -> np.ndarray:
-        return self.low + raw.astype(np.int64) * self.step
+        values = raw.astype(np.int64)
+        values *= self.step
+        values += self.low
+        return values
 
 
 def _identity(value: Any) -> Hashable:

@@ -450,15 +450,17 @@ class Space:
         return dict(self._configs(rows)[0]._values) if self._derived else self._searched_columns(rows)
 
     def _searched_columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        raw = self._box.decode(rows)
+        return self.values(self._box.decode(rows).T)
+
+    def values(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """:meth:`columns` of raw columns (d, n) of the core, without the derived ones: nothing is checked."""
         columns = {}
-        for j, (name, p) in enumerate(self._parameters.items()):
-            active = ~np.isnan(raw[:, j])
-            if active.all():
-                columns[name] = p.values(raw[:, j])
+        for (name, p), numbers in zip(self._parameters.items(), raw, strict=True):
+            if p.condition is None or (active := ~np.isnan(numbers)).all():
+                columns[name] = p.values(numbers)
                 continue
-            known = p.values(raw[active, j])
-            column = np.full(len(raw), None, dtype=object) if known.dtype == object else np.full(len(raw), np.nan)
+            known = p.values(numbers[active])
+            column = np.full(len(numbers), None, dtype=object) if known.dtype == object else np.full(len(numbers), np.nan)
             column[active] = known
             columns[name] = column
         return columns

@@ -116,6 +116,22 @@ def from_unit(columns: list[Column], point: np.ndarray) -> np.ndarray:
     return snap_row(columns, np.array([u * c.levels if c.kind == CATEGORICAL else u for c, u in zip(columns, point, strict=True)]))
 
 
+def grid_in_order(columns: list[Column], levels: list[int]) -> list[tuple[int | None, ...]]:
+    """Every configuration of a grid as levels in the order of nested loops, children within their parent's, the last one fastest.
+
+    `levels` says how many a real column has.
+    """
+    def forest(roots: list[int]) -> list[dict[int, int]]:
+        return [{j: k for part in parts for j, k in part.items()} for parts in itertools.product(*map(tree, roots))]
+
+    def tree(j: int) -> list[dict[int, int]]:
+        count = levels[j] if columns[j].kind == REAL else columns[j].levels
+        children = [c for c, column in enumerate(columns) if column.parent == j]
+        return [{j: k, **below} for k in range(count) for below in forest([c for c in children if k in columns[c].parent_levels])]
+
+    return [tuple(map(config.get, range(len(columns)))) for config in forest([j for j, c in enumerate(columns) if c.parent < 0])]
+
+
 def all_configurations(columns: list[Column]) -> set[tuple[int | None, ...]]:
     """Every configuration of a finite space as levels (0 for a real column of one value), None where inactive.
 

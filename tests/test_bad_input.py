@@ -133,6 +133,9 @@ CONSTRUCTORS = {
             "catch": (),
         },
     ),
+    "Grid": (hf.Grid, {"space": space(), "resolution": 3, "where": lambda p: p.x < 2}),
+    "Uniform": (hf.Uniform, {"space": space(), "n": 5, "seed": 0}),
+    "Sobol": (hf.Sobol, {"space": space(), "n": 5, "seed": 0}),
     "samplers.make": (hf.samplers.make, {"sampler": "tpe", "options": {}}),
     "suggest": (
         hf.suggest,
@@ -153,6 +156,7 @@ CONSTRUCTORS = {
     "samplers.Auto": (hf.samplers.Auto, hf.samplers.Auto().options()),
     "samplers.Random": (hf.samplers.Random, {}),
     "samplers.Sobol": (hf.samplers.Sobol, {}),
+    "samplers.Grid": (hf.samplers.Grid, hf.samplers.Grid().options()),
     "samplers.names": (hf.samplers.names, {}),
 }
 
@@ -190,6 +194,7 @@ SPACE_METHODS = {
     "decode": 1,
     "columns": 1,
     "params": 0,
+    "values": 0,
     "feasible": 1,
     "encode": 1,
     "encode_partial": 1,
@@ -232,6 +237,32 @@ def test_methods_of_a_space(name):
                 refused += not attempt(getattr(s, name), [params] if name == "encode" else params)
     assert refused > len(JUNK) / 2
     assert (repr(s), s.fingerprint) == before
+
+
+@pytest.mark.parametrize("stream", [hf.Grid(space(), 3), hf.Uniform(space(), 9), hf.Sobol(space(), 9)], ids=repr)
+def test_methods_of_a_stream(stream):
+    calls = {
+        "getitem": stream.__getitem__,
+        "slice": lambda junk: stream[junk:junk:junk],
+        "rows": stream.rows,
+        "columns": stream.columns,
+        "indices": stream.indices,
+        "threads": lambda junk: stream.rows(threads=junk),
+        "shuffled": stream.shuffled,
+        "k": lambda junk: stream.shard(junk, 2),
+        "of": lambda junk: stream.shard(0, junk),
+    }
+    if isinstance(stream, hf.Grid):
+        calls["index"] = stream.index
+    for name, call in calls.items():
+        refused = 0
+        for junk in JUNK:
+            try:
+                refused += not attempt(call, junk)
+            except IndexError as error:
+                assert str(error)
+                refused += 1
+        assert refused > len(JUNK) / 2, name
 
 
 @pytest.mark.parametrize("name", ["x", "c", "y", "new"])

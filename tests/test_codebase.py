@@ -22,7 +22,7 @@ DATA = {"cpp/enumerate/sobol_directions.h"}
 CPP_STACK = ["bind", "acquisition", "gp", "tpe", "enumerate", "space", "optim", "linalg", "base"]
 PYTHON_STACK = ["cli", "adapters", "__init__", "minimize", "optimizer", "surrogate", "suggest"]
 PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
-PYTHON_STACK += ["history", "targets", "space", "functions", "parameters", "priors", "_core"]
+PYTHON_STACK += ["history", "targets", "streams", "space", "functions", "parameters", "priors", "_core"]
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -86,7 +86,7 @@ def test_stub_matches_the_binary(tmp_path: Path) -> None:
     for node in ast.parse((Path(hpo_fast.__file__).parent / "_core.pyi").read_text()).body:
         inside = node.body if isinstance(node, ast.ClassDef) else [node]
         owner = getattr(_core, node.name) if isinstance(node, ast.ClassDef) and hasattr(_core, node.name) else _core
-        for function in (f for f in inside if isinstance(f, ast.FunctionDef) and not f.decorator_list):
+        for function in (f for f in inside if isinstance(f, ast.FunctionDef) and not (f.decorator_list or f.args.vararg)):
             arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
             signature = getattr(owner, function.name).__doc__.partition("->")[0]
             bound = re.findall(r"[(,] (?:\*, )?(\w+): |\((\w+): ", signature)

@@ -28,7 +28,7 @@ def by_hand(n, direction="minimize", **options):
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-@pytest.mark.parametrize("sampler", hf.samplers.names())
+@pytest.mark.parametrize("sampler", [*(name for name in hf.samplers.names() if name != "grid"), hf.samplers.Grid(resolution=9)])
 def test_it_is_the_loop_that_one_would_write(direction, sampler):
     result = hf.minimize(loss, SPACE, 25, sampler, 7, direction=direction)
     assert result.optimizer.to_bytes() == by_hand(25, direction, sampler=sampler, seed=7).to_bytes()

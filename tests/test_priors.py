@@ -238,3 +238,10 @@ def test_bad_priors(error, words, make):
 
 def test_a_fixed_parameter_ignores_its_prior():
     assert Space({"x": hf.Float(2, 2, prior=hf.Normal(5, 1)), "y": hf.Float(0, 1)}).sample(3, seed=0).shape == (3, 2)
+
+
+def test_streams_draw_from_the_priors_too():
+    space = Space({"x": hf.Float(0, 1, prior=hf.Normal(0.9, 0.05)), "c": hf.Categorical(["a", "b", "c"], prior=[8, 1, 1]), "n": hf.Int(1, 9)})
+    np.testing.assert_array_equal(hf.Uniform(space, 500, seed=4).rows(0, 500), space.sample(500, seed=4))
+    columns = hf.Sobol(space, 512, seed=1).columns(0, 512)
+    assert columns["x"].min() > 0.6 and (columns["c"] == "a").mean() == pytest.approx(0.8, abs=0.02)

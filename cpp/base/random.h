@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/simd.h"
+
 namespace hpo {
 
 // What a stream is used for: streams with different purposes never share a number.
-enum class Purpose : std::uint32_t { uniform = 0, sobol = 1, scramble = 2, fallback = 3, tpe = 4, reservoir = 5, complete = 6, gp = 7 };
+enum class Purpose : std::uint32_t { uniform = 0, sobol = 1, scramble = 2, fallback = 3, tpe = 4, reservoir = 5, complete = 6, gp = 7, permutation = 8 };
 
 using Block = std::array<std::uint32_t, 4>;
 
@@ -32,6 +34,13 @@ inline Block philox(Block counter, std::uint64_t key) {
 // 53 random bits to a double in [0, 1).
 inline double to_unit(std::uint32_t high, std::uint32_t low) {
     return static_cast<double>(((std::uint64_t{high} << 32) | low) >> 11) * 0x1p-53;
+}
+
+// The same in the form that vectorises; the words come in 64 bits.
+HPO_INLINE double unit_lane(std::uint64_t high, std::uint64_t low) {
+    // A word as a double: put into the mantissa of 2^52. Both products and their sum are exact.
+    constexpr std::uint64_t exponent = 0x4330000000000000;
+    return (from_bits(exponent | high) - 0x1p52) * 0x1p-32 + (from_bits(exponent | (low >> 11)) - 0x1p52) * 0x1p-53;
 }
 
 // The stream of (seed, number, purpose): an endless sequence of which any position can be reached at once.
@@ -63,5 +72,12 @@ private:
     std::uint64_t number_;
     std::uint32_t purpose_;
 };
+
+// words (4, n): the words of block `index` of the streams (seed, numbers[i], purpose); numbers (n,). Eight at a time.
+void random_words(std::uint64_t seed, Purpose purpose, const std::uint64_t* numbers, std::size_t n, std::uint32_t index, std::uint64_t* words);
+
+// out (d, n), column j at out + j stride: the first d uniforms of those streams from block `first` on, the very bits of Stream::uniform.
+void uniform_columns(std::uint64_t seed, Purpose purpose, const std::uint64_t* numbers, std::size_t n, std::uint32_t first, std::size_t d,
+                     double* out, std::size_t stride);
 
 }  // namespace hpo

@@ -20,4 +20,10 @@ struct View {
 using Matrix = View<double>;
 using ConstMatrix = View<const double>;
 
+// rows (n, d) of n values each of d columns, column j at columns + j stride.
+inline void to_rows(const double* columns, std::size_t stride, Matrix rows) {
+    for (std::size_t i = 0; i < rows.rows; ++i)
+        for (std::size_t j = 0; j < rows.cols; ++j) rows.row(i)[j] = columns[j * stride + i];
+}
+
 }  // namespace hpo

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -60,14 +61,18 @@ Array suggest(std::size_t dims, std::size_t n, const Fill& fill) {
     return out;
 }
 
-// A Python callable rows (n, d) -> bool (n,) as a constraint, called with the GIL; None is no constraint.
+// A Python callable rows (n, d) -> bool (n,) as a constraint, called with the GIL; None is no constraint. It owns the callable.
 inline Feasible feasible_from(const py::object& callable) {
     if (callable.is_none()) return {};
-    return [&callable](ConstMatrix rows, std::uint8_t* ok) {
+    const std::shared_ptr<py::object> owned(new py::object(callable), [](py::object* last) {
+        const py::gil_scoped_acquire gil;
+        delete last;
+    });
+    return [owned](ConstMatrix rows, std::uint8_t* ok) {
         const py::gil_scoped_acquire gil;
         Array copy = new_array(rows.rows, rows.cols);
         std::copy_n(rows.data, rows.rows * rows.cols, copy.mutable_data());
-        const auto mask = py::array_t<bool, py::array::c_style | py::array::forcecast>::ensure(callable(copy));
+        const auto mask = py::array_t<bool, py::array::c_style | py::array::forcecast>::ensure((*owned)(copy));
         if (!mask) throw py::error_already_set();
         if (mask.ndim() != 1 || static_cast<std::size_t>(mask.shape(0)) != rows.rows)
             throw std::invalid_argument("a constraint must return one truth value per row, got shape " + shape_of(mask));

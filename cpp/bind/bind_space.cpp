@@ -9,7 +9,6 @@
 
 #include "bind/arrays.h"
 #include "bind/register.h"
-#include "enumerate/grid.h"
 #include "space/row_set.h"
 
 namespace hpo {
@@ -178,6 +177,7 @@ void register_space(py::module_& m) {
     py::class_<RowSet>(m, "RowSet")
         .def(py::init<std::size_t>(), py::arg("dims"))
         .def("__len__", &RowSet::size)
+        .def_property_readonly("erasures", &RowSet::erasures)
         .def("insert", [](RowSet& set, const Array& rows) {
             const ConstMatrix u = matrix(rows, set.dims(), "rows");
             for (std::size_t i = 0; i < u.rows; ++i) set.insert(u.row(i));

@@ -38,12 +38,15 @@ void uniform_row(const Box& box, std::uint64_t seed, std::uint64_t number, Purpo
     box.from_prior(out);
 }
 
-void uniform_rows(const Box& box, std::uint64_t seed, std::uint64_t first, const Feasible& feasible, int threads, Matrix out) {
-    const auto draw = [&](std::uint64_t number, std::uint32_t attempt, double* row) {
-        uniform_row(box, seed, number, Purpose::uniform, attempt, row);
-    };
-    parallel_for(out.rows, threads, 4096, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) draw(first + i, 0, out.row(i));
+void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbers, const Feasible& feasible, int threads, Matrix out) {
+    parallel_for(out.rows, threads, 8 * kChunk, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> columns(box.dims() * std::min(kChunk, end - begin));
+        for (std::size_t i = begin; i < end; i += kChunk) {
+            const std::size_t n = std::min(kChunk, end - i);
+            uniform_columns(seed, Purpose::uniform, numbers + i, n, 0, box.dims(), columns.data(), n);
+            box.from_prior(columns.data(), n, n, Form::encoded);
+            to_rows(columns.data(), n, out.slice(i, n));
+        }
     });
     if (!feasible) return;
     std::vector<std::size_t> left(out.rows);
@@ -63,7 +66,7 @@ void uniform_rows(const Box& box, std::uint64_t seed, std::uint64_t first, const
         buffer.resize(left.size() * draws * box.dims());
         const Matrix rows{buffer.data(), left.size() * draws, box.dims()};
         for (std::size_t r = 0; r < rows.rows; ++r)
-            draw(first + left[r / draws], attempt + static_cast<std::uint32_t>(r % draws), rows.row(r));
+            uniform_row(box, seed, numbers[left[r / draws]], Purpose::uniform, attempt + static_cast<std::uint32_t>(r % draws), rows.row(r));
         const auto ok = check(feasible, rows);
         std::vector<std::uint8_t> done(left.size(), 0);
         for (std::size_t r = 0; r < rows.rows; ++r) {
@@ -93,7 +96,8 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
         return false;
     };
     // In a finite space draws stop once they have become worse than walking it.
-    const std::uint64_t draws = grid.finite() ? std::min<std::uint64_t>(64 + grid.size() / 16, kMaxDraws) : kMaxDraws;
+    const std::uint64_t size = grid.size() >> 62 ? 0 : static_cast<std::uint64_t>(grid.size());   // 0: infinite, or as good as
+    const std::uint64_t draws = size > 0 ? std::min<std::uint64_t>(64 + size / 16, kMaxDraws) : kMaxDraws;
     for (std::uint64_t attempt = 0; attempt < draws;) {
         const std::size_t count = std::min<std::uint64_t>(attempt == 0 ? 1 : std::min<std::uint64_t>(attempt * 4, kChunk), draws - attempt);
         buffer.resize(std::max(buffer.size(), count * box.dims()));
@@ -102,16 +106,16 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
         if (take_first(count)) return;
         attempt += count;
     }
-    if (!grid.finite() || grid.size() >= Grid::kTooMany) throw_infeasible(draws);
-    const std::uint64_t walk = std::min(grid.size(), kMaxWalk);
-    const std::uint64_t start = Stream(seed, number, Purpose::fallback).bits() % grid.size();
+    if (size == 0) throw_infeasible(draws);
+    const std::uint64_t walk = std::min(size, kMaxWalk);
+    const std::uint64_t start = Stream(seed, number, Purpose::fallback).bits() % size;
     buffer.resize(kChunk * box.dims());
     for (std::uint64_t step = 0; step < walk; step += kChunk) {
         const std::size_t count = std::min<std::uint64_t>(kChunk, walk - step);
-        for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % grid.size(), buffer.data() + i * box.dims());
+        for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % size, buffer.data() + i * box.dims());
         if (take_first(count)) return;
     }
-    if (!any_feasible || walk < grid.size()) throw_infeasible(draws + walk);
+    if (!any_feasible || walk < size) throw_infeasible(draws + walk);
     throw SpaceExhausted("every feasible configuration of the space has been suggested or told");
 }
 

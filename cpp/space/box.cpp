@@ -7,24 +7,103 @@
 #include <utility>
 
 #include "base/parallel.h"
+#include "base/simd.h"
+#include "base/vmath.h"
 
 namespace hpo {
 
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-constexpr double kPowersOfTen[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr std::size_t kChunk = 256;          // of what is computed on the stack
+constexpr double kSmallestLog = -700.0;      // hpo::exp flushes a little below
 
 // The decimal of about 12 digits that x is up to rounding (within `tolerance`), else x: a value that a person wrote comes
-// back as written. The powers are exact doubles, so the last operation rounds to the nearest double of that decimal.
-double tidy(double x, double tolerance) {
-    if (x == 0.0) return 0.0;
-    const int k = 11 - static_cast<int>(std::floor(std::ilogb(x) * 0.30102999566398120));
-    if (k < -22 || k > 22) return x;
-    const double r = k >= 0 ? std::rint(x * kPowersOfTen[k]) / kPowersOfTen[k] : std::rint(x / kPowersOfTen[-k]) * kPowersOfTen[-k];
-    return std::abs(r - x) <= tolerance ? r : x;
+// back as written. The powers are exact doubles, so the last operation rounds to the nearest double of that decimal. There is
+// no sum of a product in it, which some CPUs would round once and others twice: the bits are the same everywhere.
+HPO_INLINE double tidy(double x, double tolerance) {
+    const double exponent = from_bits(((to_bits(x) >> 52) & 0x7ff) | 0x4330000000000000) - (0x1p52 + 1023.0);   // as in vmath.h
+    const double k = 11.0 - std::floor(exponent * 0.30102999566398120);
+    const double size = std::fabs(k);
+    // 10^size by its binary digits.
+    double rest = size, power = rest >= 16.0 ? 1e16 : 1.0;
+    rest = rest >= 16.0 ? rest - 16.0 : rest;
+    power = rest >= 8.0 ? power * 1e8 : power;
+    rest = rest >= 8.0 ? rest - 8.0 : rest;
+    power = rest >= 4.0 ? power * 1e4 : power;
+    rest = rest >= 4.0 ? rest - 4.0 : rest;
+    power = rest >= 2.0 ? power * 1e2 : power;
+    rest = rest >= 2.0 ? rest - 2.0 : rest;
+    power = rest >= 1.0 ? power * 1e1 : power;
+    const double up = k >= 0.0 ? power : 1.0, down = k >= 0.0 ? 1.0 : power;
+    const double r = std::rint(x * up / down) * down / up;
+    return size <= 22.0 && std::fabs(r - x) <= tolerance ? r : x;
+}
+
+struct Range {   // of a real column, and the line t(u) = offset + u width, measured from the nearer end: both bounds come back exactly
+    double low, high, offset, width, end;
+};
+
+HPO_INLINE double on_line(double u, const Range& r) {
+    return u <= 0.5 ? std::fma(u, r.width, r.offset) : std::fma(u - 1.0, r.width, r.end);
+}
+
+HPO_INLINE double finish(double u, double x, double tolerance, const Range& r) {
+    const double y = tidy(x, tolerance);
+    const double inside = y < r.low ? r.low : y > r.high ? r.high : y;
+    return u == 0.0 ? r.low : u == 1.0 ? r.high : inside;
+}
+
+HPO_CLONES void decode_linear(const double* u, double* out, std::size_t n, const Range& range, double tolerance) {
+    const Range r = range;
+    for (std::size_t i = 0; i < n; ++i) out[i] = finish(u[i], on_line(u[i], r), tolerance, r);
+}
+
+HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& range) {
+    const Range r = range;
+    for (std::size_t i = 0; i < n; ++i) out[i] = on_line(u[i], r);
+}
+
+// x (n,): e^t in, the values out; the tolerance is relative.
+HPO_CLONES void finish_log(const double* u, double* x, std::size_t n, const Range& range, double tolerance) {
+    const Range r = range;
+    for (std::size_t i = 0; i < n; ++i) x[i] = finish(u[i], x[i], x[i] * tolerance, r);
+}
+
+// The largest k with k <= u m, of the exact product: near 2^52 levels the rounded one can be the next integer.
+HPO_INLINE double floor_of_product(double u, double m) {
+    const double k = std::floor(u * m);
+    return std::fma(u, m, -k) < 0.0 ? k - 1.0 : k;
+}
+
+HPO_INLINE double at_most(double x, double top) { return x > top ? top : x; }
+
+HPO_CLONES void linear_levels(const double* u, double* out, std::size_t n, double m) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = at_most(floor_of_product(u[i], m), m - 1.0);
+}
+
+// v (n,): values in, their levels out. Whether one is too near to the edge of its cell for the exp that v is from.
+HPO_CLONES bool log_levels(double* v, std::size_t n, double first, double m) {
+    std::uint64_t unsure = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const double at = v[i] - first, k = std::floor(at + 0.5);
+        unsure |= std::fabs(std::fabs(at - k) - 0.5) < 1e-13 * v[i] + 1e-9;
+        v[i] = at_most(k < 0.0 ? 0.0 : k, m - 1.0);
+    }
+    return unsure != 0;
+}
+
+HPO_CLONES void choices(double* u, std::size_t n, double m) {
+    for (std::size_t i = 0; i < n; ++i) u[i] = at_most(std::floor(u[i] * m), m - 1.0);
+}
+
+// live[i] |= parent[i] in [first, last].
+HPO_CLONES void mark(const double* parent, std::size_t n, double first, double last, std::uint64_t* live) {
+    for (std::size_t i = 0; i < n; ++i) live[i] |= (parent[i] >= first) & (parent[i] <= last);
+}
+
+HPO_CLONES void mask(double* column, std::size_t n, const std::uint64_t* live) {
+    for (std::size_t i = 0; i < n; ++i) column[i] = live[i] ? column[i] : kNaN;
 }
 
 }  // namespace
@@ -74,6 +153,14 @@ Box::Box(std::vector<Column> columns) : columns_(std::move(columns)) {
         }
         priors_.push_back(std::move(prior));
     }
+    for (const Column& c : columns_) {
+        auto& runs = active_.emplace_back();
+        for (const std::int64_t k : c.parent_levels) {
+            const double level = static_cast<double>(k);
+            if (!runs.empty() && runs.back().last + 1.0 >= level) runs.back().last = level;
+            else runs.push_back({level, level});
+        }
+    }
     // Parents before children: repeat until nothing is left; what remains then is a cycle.
     std::vector<char> placed(columns_.size(), 0);
     while (order_.size() < columns_.size()) {
@@ -109,30 +196,60 @@ std::int64_t Box::level(std::size_t j, double u) const {
     if (c.log) {
         k = std::round(std::exp(scales_[j].offset + u * scales_[j].width) - c.first);
     } else {
-        // floor(u m) of the exact product: near 2^52 levels the rounded one can land on the next integer.
-        const double product = u * m;
-        k = std::floor(product);
-        const double rest = (product - k) + std::fma(u, m, -product);
-        if (rest < 0.0) k -= 1.0;
-        if (rest >= 1.0) k += 1.0;
+        k = floor_of_product(u, m);
     }
     return static_cast<std::int64_t>(std::clamp(k, 0.0, m - 1.0));
 }
 
 double Box::decode(std::size_t j, double u) const {
+    if (std::isnan(u)) return u;
+    if (columns_[j].kind != Kind::real) return static_cast<double>(level(j, u));
+    double x;
+    decode(j, &u, &x, 1);
+    return x;
+}
+
+void Box::decode(std::size_t j, const double* u, double* out, std::size_t n) const {
     const Column& c = columns_[j];
     const Scale& s = scales_[j];
-    if (std::isnan(u)) return u;
-    if (c.kind != Kind::real) return static_cast<double>(level(j, u));
-    if (s.width == 0.0) return c.low;
-    // Measured from the nearer end, so that both bounds come back exactly.
-    const double t = u <= 0.5 ? s.offset + u * s.width : (s.offset + s.width) - (1.0 - u) * s.width;
-    if (u == 0.0) return c.low;
-    if (u == 1.0) return c.high;
-    const double x = c.log ? std::exp(t) : t;
+    if (c.kind == Kind::categorical) {
+        std::copy_n(u, n, out);
+        return;
+    }
+    if (c.kind == Kind::ordered) return levels(j, u, out, n);
     constexpr double eps = std::numeric_limits<double>::epsilon();
-    const double rounding = c.log ? x * eps * (1.0 + std::abs(s.offset) + s.width) : 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width});
-    return std::clamp(tidy(x, rounding), c.low, c.high);
+    const Range range{c.low, c.high, s.offset, s.width, s.offset + s.width};
+    if (s.width == 0.0) {
+        for (std::size_t i = 0; i < n; ++i) out[i] = std::isnan(u[i]) ? kNaN : c.low;
+    } else if (!c.log) {
+        decode_linear(u, out, n, range, 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width}));
+    } else {
+        double t[kChunk];
+        for (std::size_t start = 0; start < n; start += kChunk) {
+            const std::size_t m = std::min(kChunk, n - start);
+            line(u + start, t, m, range);
+            if (s.offset > kSmallestLog) hpo::exp(t, t, m);
+            else std::transform(t, t + m, t, [](double x) { return std::exp(x); });
+            finish_log(u + start, t, m, range, eps * (2.0 + std::abs(s.offset) + s.width));
+            std::copy_n(t, m, out + start);
+        }
+    }
+}
+
+void Box::levels(std::size_t j, const double* u, double* out, std::size_t n) const {
+    const Column& c = columns_[j];
+    const Scale& s = scales_[j];
+    const double m = static_cast<double>(c.levels);
+    if (!c.log) return linear_levels(u, out, n, m);
+    double v[kChunk];
+    for (std::size_t start = 0; start < n; start += kChunk) {
+        const std::size_t count = std::min(kChunk, n - start);
+        line(u + start, v, count, {0.0, 0.0, s.offset, s.width, s.offset + s.width});
+        hpo::exp(v, v, count);
+        if (log_levels(v, count, c.first, m))
+            for (std::size_t i = 0; i < count; ++i) v[i] = std::isnan(u[start + i]) ? kNaN : static_cast<double>(level(j, u[start + i]));
+        std::copy_n(v, count, out + start);
+    }
 }
 
 void Box::cell(std::size_t j, std::int64_t k, double* lower, double* upper) const {
@@ -159,8 +276,15 @@ void Box::encode(ConstMatrix raw, Matrix out, int threads) const {
 
 void Box::decode(ConstMatrix rows, Matrix out, int threads) const {
     parallel_for(rows.rows, threads, 4096, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t j = 0; j < dims(); ++j)
-            for (std::size_t i = begin; i < end; ++i) out.row(i)[j] = decode(j, rows.row(i)[j]);
+        double column[kChunk];
+        for (std::size_t start = begin; start < end; start += kChunk) {
+            const std::size_t n = std::min(kChunk, end - start);
+            for (std::size_t j = 0; j < dims(); ++j) {
+                for (std::size_t i = 0; i < n; ++i) column[i] = rows.row(start + i)[j];
+                decode(j, column, column, n);
+                for (std::size_t i = 0; i < n; ++i) out.row(start + i)[j] = column[i];
+            }
+        }
     });
 }
 
@@ -188,6 +312,38 @@ void Box::from_unit(double* row) const {
         row[j] = snap(j, c.kind == Kind::categorical ? row[j] * static_cast<double>(c.levels) : row[j]);
     }
     deactivate(row);
+}
+
+void Box::from_unit(double* columns, std::size_t n, std::size_t stride, Form form) const {
+    // Levels first: what is active hangs on them. A real column needs no change to be a row's.
+    for (std::size_t j = 0; j < dims(); ++j) {
+        double* column = columns + j * stride;
+        if (columns_[j].kind == Kind::ordered) levels(j, column, column, n);
+        if (columns_[j].kind == Kind::categorical) choices(column, n, static_cast<double>(columns_[j].levels));
+    }
+    std::vector<std::uint64_t> live;
+    for (const std::size_t j : order_) {
+        if (columns_[j].parent < 0) continue;
+        live.assign(n, 0);
+        const double* parent = columns + static_cast<std::size_t>(columns_[j].parent) * stride;
+        for (const Levels& run : active_[j]) mark(parent, n, run.first, run.last, live.data());
+        mask(columns + j * stride, n, live.data());
+    }
+    for (std::size_t j = 0; j < dims(); ++j) {
+        double* column = columns + j * stride;
+        const bool real = columns_[j].kind == Kind::real;
+        if (form == Form::raw && real) decode(j, column, column, n);
+        if (form == Form::encoded && (!real || scales_[j].width == 0.0))
+            for (std::size_t i = 0; i < n; ++i) column[i] = encode(j, column[i]);
+    }
+}
+
+void Box::from_prior(double* columns, std::size_t n, std::size_t stride, Form form) const {
+    for (std::size_t j = 0; j < dims(); ++j) {
+        double* column = columns + j * stride;
+        for (std::size_t i = 0; has_prior(j) && i < n; ++i) column[i] = prior_quantile(j, column[i]);
+    }
+    from_unit(columns, n, stride, form);
 }
 
 void Box::from_prior(double* row) const {

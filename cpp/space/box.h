@@ -19,6 +19,9 @@
 
 namespace hpo {
 
+// What a block of columns holds: raw values, or what rows hold.
+enum class Form { raw, encoded };
+
 enum class Kind : std::int8_t { real = 0, ordered = 1, categorical = 2 };
 
 struct Column {
@@ -56,14 +59,19 @@ public:
     // The nearest encoded value of column j.
     double snap(std::size_t j, double u) const;
 
+    // out (n,): the raw values of u (n,) of column j, bit by bit those of decode(j, u[i]); NaN stays NaN. out may be u.
+    void decode(std::size_t j, const double* u, double* out, std::size_t n) const;
     void encode(ConstMatrix raw, Matrix out, int threads) const;    // (n, d) -> (n, d)
     void decode(ConstMatrix rows, Matrix out, int threads) const;   // (n, d) -> (n, d)
     // To the nearest row that encodes a configuration: clamped, on a level, inactive columns NaN.
     void snap(double* row) const;
     // From a point of the unit cube [0, 1)^d, every column active, to a row; uniform points give uniform levels.
     void from_unit(double* row) const;
+    // The same for n points at once, in place, column j at columns + j stride; in the form that is asked for.
+    void from_unit(double* columns, std::size_t n, std::size_t stride, Form form) const;
     // The same with uniform points becoming rows distributed as the priors say.
     void from_prior(double* row) const;
+    void from_prior(double* columns, std::size_t n, std::size_t stride, Form form) const;
 
     bool has_prior(std::size_t j) const { return !priors_[j].cumulative.empty(); }
     // Where in [0, 1] the prior of column j has the mass p below, p without a prior; a choice k of m is [k / m, (k + 1) / m].
@@ -82,12 +90,19 @@ private:
         std::vector<double> cumulative;     // below part k; (parts + 1,)
         std::vector<double> log_density;    // at the middle of part k; (parts,)
     };
+    struct Levels {   // first <= level <= last
+        double first;
+        double last;
+    };
     void deactivate(double* row) const;
+    // out (n,): level indices of encoded values u (n,) in [0, 1] of an ordered column. out may be u.
+    void levels(std::size_t j, const double* u, double* out, std::size_t n) const;
 
     std::vector<Column> columns_;
     std::vector<Scale> scales_;
     std::vector<Prior> priors_;
     std::vector<std::size_t> order_;
+    std::vector<std::vector<Levels>> active_;   // parent_levels as runs
 };
 
 }  // namespace hpo

@@ -19,8 +19,12 @@ public:
     void insert(const double* row) { ++counts_[hash(row)]; }
     void erase(const double* row) {
         const auto found = counts_.find(hash(row));
-        if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+        if (found == counts_.end() || --found->second > 0) return;
+        counts_.erase(found);
+        ++erasures_;
     }
+    // How often a row has left: while this stays, what was there still is.
+    std::uint64_t erasures() const { return erasures_; }
 
 private:
     struct Identity {   // the keys are hashes already
@@ -43,6 +47,7 @@ private:
 
     std::size_t dims_;
     std::unordered_map<std::uint64_t, std::uint32_t, Identity> counts_;
+    std::uint64_t erasures_ = 0;
 };
 
 }  // namespace hpo

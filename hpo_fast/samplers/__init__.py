@@ -1,4 +1,4 @@
-"""The samplers: ``auto``, ``gp``, ``tpe``, ``random``, ``sobol``; by name, or as objects with their options."""
+"""The samplers: ``auto``, ``gp``, ``tpe``, ``random``, ``sobol``, ``grid``; by name, or as objects with their options."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from hpo_fast.samplers.auto import Auto
 from hpo_fast.samplers.base import Engine, Sampler, TrialInfo
 from hpo_fast.samplers.gp import GP
+from hpo_fast.samplers.grid import Grid
 from hpo_fast.samplers.random import Random
 from hpo_fast.samplers.sobol import Sobol
 from hpo_fast.samplers.tpe import TPE
 
-__all__ = ["GP", "TPE", "Auto", "Engine", "Random", "Sampler", "Sobol", "TrialInfo", "make", "names"]
+__all__ = ["GP", "TPE", "Auto", "Engine", "Grid", "Random", "Sampler", "Sobol", "TrialInfo", "make", "names"]
 
-_BY_NAME: dict[str, Any] = {sampler.name: sampler for sampler in (Auto, GP, TPE, Random, Sobol)}
+_BY_NAME: dict[str, Any] = {sampler.name: sampler for sampler in (Auto, GP, TPE, Random, Sobol, Grid)}
 
 
 def names() -> list[str]:

@@ -14,7 +14,7 @@ from hpo_fast.space import Space
 
 @dataclass(frozen=True)
 class Sobol:
-    """Points more evenly spread than random ones; trial t is point t of the sequence.
+    """Points more evenly spread than random ones; trial t is point t of the sequence, item t of :class:`hpo_fast.Sobol`.
 
     Parameters beyond the 1,024th are independent uniforms. A point that is infeasible or was tried is taken from another
     scrambling.

@@ -9,9 +9,10 @@ import pytest
 
 import hpo_fast as hf
 from hpo_fast import _core
-from hpo_fast.samplers import GP, TPE, Auto, Random, Sobol, make, names
+from hpo_fast.samplers import GP, TPE, Auto, Grid, Random, Sobol, make, names
 
 SAMPLERS = [Random(), Sobol(), TPE(), TPE(multivariate=False), TPE(n_startup=0), TPE(compat="optuna5"), TPE(recency=False, max_kernels=5)]
+SAMPLERS += [Grid(resolution=3, shuffle=True)]
 SAMPLERS += [GP(), GP(n_startup=0, acquisition="log_ei", max_observations=20), Auto(), Auto(n_startup=0)]
 
 
@@ -40,7 +41,7 @@ def engine_with(sampler, n, seed=3, threads=1):
 
 
 def test_names():
-    assert names() == ["auto", "gp", "tpe", "random", "sobol"]
+    assert names() == ["auto", "gp", "tpe", "random", "sobol", "grid"]
     for name in names():
         assert make(name).name == name
     assert make("tpe", {"n_startup": 3}) == TPE(n_startup=3)
@@ -59,7 +60,7 @@ def test_options_are_stored(sampler):
 
 
 @pytest.mark.parametrize(("error", "words", "arguments"), [
-    (ValueError, "sampler='no'.*auto, gp, tpe, random, sobol", ("no",)),
+    (ValueError, "sampler='no'.*auto, gp, tpe, random, sobol, grid", ("no",)),
     (ValueError, "sampler=''", ("",)),
     (TypeError, "sampler=3", (3,)),
     (TypeError, "sampler=None", (None,)),
