@@ -545,6 +545,35 @@ class Space:
                 raise ValueError(f"rows: row {i}, column {j} ({name!r}) is {what}")
         return rows
 
+    # -- other libraries --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_optuna(cls, distributions: Mapping[str, Any]) -> Space:
+        """The space of Optuna's distributions by name, e.g. ``study.best_trial.distributions``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, if one is no such distribution or has more values than can be encoded.
+        """
+        from hpo_fast.interchange import parameter_from_optuna
+
+        return cls({name: parameter_from_optuna(name, distribution) for name, distribution in distributions.items()})
+
+    def to_optuna(self) -> dict[str, Any]:
+        """Optuna's distributions by name, e.g. for ``study.ask``; an Ordinal becomes a categorical, defaults are left out.
+
+        Raises
+        ------
+        ValueError
+            If the space has conditions, derived parameters or requirements: no distribution says them.
+        """
+        from hpo_fast.interchange import parameters_to_optuna
+
+        if self._derived or self._requirements:
+            raise ValueError("derived parameters and requirements cannot be given to Optuna: compute and check them in the objective")
+        return parameters_to_optuna(self._parameters)
+
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
