@@ -201,7 +201,7 @@ class _Study:
         self._reader: int | None = None   # the trial for which was read last
         self._unfinished: dict[int, FrozenTrial] = {}
         self._suggested: dict[int, dict[str, Any]] = {}   # of unfinished trials, some of which the objective has not come to yet
-        self._trials: list[FrozenTrial] = []
+        self._params: list[dict[str, Any]] = []
         self._values: list[float] = []   # to be minimised, inf where failed
         self._violations: list[float] = []   # of constraints, 0 where feasible
         self._complete: list[float] = []   # values of complete trials, sorted
@@ -242,7 +242,7 @@ class _Study:
                 self._behind = (value + span, span)
                 if any(self._violations):
                     self._models.clear()
-        self._trials.append(trial)
+        self._params.append(trial.params)
         self._values.append(value)
         self._violations.append(violation)
 
@@ -293,7 +293,7 @@ class _Study:
         pending = [{**self._suggested.get(i, {}), **trial.params} for i, trial in self._unfinished.items() if i != number]
         for tree in self._presence.forest(search_space):
             model = self._model(tree, search_space)
-            model.learn([trial.params for trial in self._trials[model.n_read :]], self._targets(model.n_read))
+            model.learn(self._params[model.n_read :], self._targets(model.n_read))
             params |= model.suggest(number, pending)
         self._suggested.setdefault(number, {}).update(params)
         return params
