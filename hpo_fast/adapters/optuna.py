@@ -300,11 +300,13 @@ class _Study:
 
     def _model(self, tree: Tree, search_space: Distributions) -> _Model:
         distributions = {name: search_space[name] for name in tree.names}
+        # Where another thread has read of a new range meanwhile, levels are those of that one.
+        conditions = {name: condition for name, condition in tree.conditions.items() if self._latest[condition[0]] == search_space[condition[0]]}
         model = self._models.get(tree.names)
-        if model is None or model.distributions != distributions or model.conditions != tree.conditions:
+        if model is None or model.distributions != distributions or model.conditions != conditions:
             # A seed of its own for each tree, else their first points would lie on a diagonal.
             seed = int.from_bytes(hashlib.blake2b(repr((self._seed, tree.names)).encode(), digest_size=7).digest(), "little")
-            model = self._models[tree.names] = _Model(distributions, tree.conditions, lambda space: self._start(space, seed))
+            model = self._models[tree.names] = _Model(distributions, conditions, lambda space: self._start(space, seed))
         return model
 
 
