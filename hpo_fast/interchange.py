@@ -27,6 +27,13 @@ def parameter_from_optuna(name: str, distribution: Any) -> Parameter:
     raise TypeError(f"parameter {name!r}: {distribution!r} must be a Float-, Int- or CategoricalDistribution of Optuna")
 
 
+def parameters_from_optuna(distributions: Mapping[str, Any]) -> dict[str, Parameter]:
+    """The parameters of Optuna's distributions by name; errors as :func:`parameter_from_optuna`."""
+    if not isinstance(distributions, Mapping):
+        raise TypeError(f"distributions={distributions!r} must be a dict of Optuna's distributions by name")
+    return {name: parameter_from_optuna(name, distribution) for name, distribution in distributions.items()}
+
+
 def parameters_to_optuna(parameters: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
     """Optuna's distributions of unconditional parameters; ValueError for a conditional one."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

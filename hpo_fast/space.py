@@ -556,9 +556,9 @@ class Space:
         ValueError, TypeError
             Naming the parameter, if one is no such distribution or has more values than can be encoded.
         """
-        from hpo_fast.interchange import parameter_from_optuna
+        from hpo_fast.interchange import parameters_from_optuna
 
-        return cls({name: parameter_from_optuna(name, distribution) for name, distribution in distributions.items()})
+        return cls(parameters_from_optuna(distributions))
 
     def to_optuna(self) -> dict[str, Any]:
         """Optuna's distributions by name, e.g. for ``study.ask``; an Ordinal becomes a categorical, defaults are left out.
