@@ -10,9 +10,10 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from hpo_fast._core import SpaceExhausted
+from hpo_fast.checks import check_int
 from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.samplers import Sampler
-from hpo_fast.space import Space, check_int
+from hpo_fast.space import Space
 from hpo_fast.targets import observed
 
 if TYPE_CHECKING:   # imported where it is used: it would be a third of the import time

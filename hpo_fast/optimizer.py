@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
@@ -14,9 +13,10 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast import samplers as _samplers
+from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.history import History
-from hpo_fast.samplers.base import Sampler, TrialInfo
-from hpo_fast.space import MAX_BATCH, MAX_THREADS, Space, check_int
+from hpo_fast.samplers.base import Sampler, TrialInfo, check_seed
+from hpo_fast.space import Space
 from hpo_fast.targets import DIRECTIONS, observed, targets
 
 PENDING, COMPLETE, FAILED, FORGOTTEN = "pending", "complete", "failed", "forgotten"
@@ -113,7 +113,7 @@ class Optimizer:
         self._space = space
         self._direction = direction
         self._sampler = _samplers.make(sampler)
-        self._seed = int.from_bytes(os.urandom(8), "little") >> 1 if seed is None else check_int("seed", seed, 0)
+        self._seed = check_seed(seed)
         self._threads = check_int("threads", threads, 1, MAX_THREADS)
         self._engine = self._sampler.start(space, self._seed, self._threads)
         self._lock = threading.RLock()

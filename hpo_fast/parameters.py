@@ -7,7 +7,6 @@ number, everything else is the index of a level. Nothing here knows names; :mod:
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from hpo_fast.checks import check_flag, check_integer, check_number
 from hpo_fast.priors import Prior, prior_from_dict, prior_to_dict
 
 REAL, ORDERED, CATEGORICAL = 0, 1, 2
@@ -118,34 +118,6 @@ class Condition:
     values: tuple[Any, ...]
 
 
-def _number(owner: str, name: str, value: Any) -> float:
-    """A finite real number as a float, or an error that names the argument."""
-    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{owner}: {name}={value!r} must be a number")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{owner}: {name}={value!r} must be a number that fits a double") from None
-    if not math.isfinite(number):
-        raise ValueError(f"{owner}: {name}={value!r} must be finite: give the largest value worth trying")
-    return number
-
-
-def _integer(owner: str, name: str, value: Any) -> int:
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: {name}={value!r} must be an integer")
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{owner}: {name}={value!r} must be an integer; for real numbers use Float") from None
-
-
-def _flag(owner: str, name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: {name}={value!r} must be True or False")
-    return bool(value)
-
-
 def _decimals(value: float) -> int:
     """Digits after the point of the shortest decimal that is this double."""
     return max(0, -int(Decimal(repr(value)).normalize().as_tuple().exponent))
@@ -216,10 +188,10 @@ class Float(_Range):
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
-        low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
+        low, high = check_number("Float", "low", self.low), check_number("Float", "high", self.high)
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
-        object.__setattr__(self, "log", _flag("Float", "log", self.log))
+        object.__setattr__(self, "log", check_flag("Float", "log", self.log))
         if low > high:
             raise ValueError(f"Float: low={low!r} is above high={high!r}: swap them")
         if self.log and low <= 0:
@@ -230,11 +202,11 @@ class Float(_Range):
         if low < high and width < np.finfo(float).tiny:
             raise ValueError(f"Float: high - low underflows for low={low!r}, high={high!r}: rescale the parameter")
         if self.step is not None:
-            self._check_step(_number("Float", "step", self.step))
+            self._check_step(check_number("Float", "step", self.step))
         if self.default is None:
             object.__setattr__(self, "default", NO_DEFAULT)
         elif self.default is not NO_DEFAULT:
-            object.__setattr__(self, "default", _number("Float", "default", self.default))
+            object.__setattr__(self, "default", check_number("Float", "default", self.default))
         self._check_default()
         self._check_prior()
 
@@ -274,7 +246,7 @@ class Float(_Range):
         return (first, stride, scale) if exact else None
 
     def raw(self, value: Any) -> float:
-        number = _number("value", "it", value) if not isinstance(value, float) else value
+        number = check_number("value", "it", value) if not isinstance(value, float) else value
         if not self.low <= number <= self.high:
             raise ValueError(f"{value!r} is outside [{self.low!r}, {self.high!r}]")
         if self.step is None:
@@ -340,8 +312,8 @@ class Int(_Range):
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
-        low, high, step = (_integer("Int", name, getattr(self, name)) for name in ("low", "high", "step"))
-        for name, value in (("low", low), ("high", high), ("step", step), ("log", _flag("Int", "log", self.log))):
+        low, high, step = (check_integer("Int", name, getattr(self, name)) for name in ("low", "high", "step"))
+        for name, value in (("low", low), ("high", high), ("step", step), ("log", check_flag("Int", "log", self.log))):
             object.__setattr__(self, name, value)
         if low > high:
             raise ValueError(f"Int: low={low} is above high={high}: swap them")
@@ -366,7 +338,7 @@ class Int(_Range):
         if self.default is None:
             object.__setattr__(self, "default", NO_DEFAULT)
         elif self.default is not NO_DEFAULT:
-            object.__setattr__(self, "default", _integer("Int", "default", self.default))
+            object.__setattr__(self, "default", check_integer("Int", "default", self.default))
         self._check_default()
         self._check_prior()
 
@@ -379,7 +351,7 @@ class Int(_Range):
     def raw(self, value: Any) -> float:
         if isinstance(value, (float, np.floating)) and float(value).is_integer():
             value = int(value)   # what a JSON file or a data frame makes of an int
-        number = value if type(value) is int else _integer("value", "it", value)
+        number = value if type(value) is int else check_integer("value", "it", value)
         if not self.low <= number <= self.high:
             raise ValueError(f"{value!r} is outside [{self.low}, {self.high}]")
         level, rest = divmod(number - self.low, self.step)
@@ -458,7 +430,7 @@ class _Choices(Parameter):
             weights = list(self.prior)
         if len(weights) != self.levels:
             raise ValueError(f"{owner}: prior has {len(weights)} weights for {self.levels} choices: give one for each")
-        numbers = [_number(owner, "a weight of the prior, it", w) for w in weights]
+        numbers = [check_number(owner, "a weight of the prior, it", w) for w in weights]
         if min(numbers) < 0 or not sum(numbers) > 0:
             raise ValueError(f"{owner}: the weights of the prior must not be negative, and not all 0, got {weights!r}")
         return tuple(numbers)

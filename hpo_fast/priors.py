@@ -12,18 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from hpo_fast.checks import check_number
+
 __all__ = ["Beta", "LogNormal", "Normal", "Prior"]
 
 
-def _finite(owner: str, name: str, value: Any, positive: bool = False) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{owner}: {name}={value!r} must be a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or (positive and number <= 0):
-        raise ValueError(f"{owner}: {name}={value!r} must be {'positive and ' if positive else ''}finite")
+def _positive(owner: str, name: str, value: Any) -> float:
+    number = check_number(owner, name, value)
+    if number <= 0:
+        raise ValueError(f"{owner}: {name}={value!r} must be positive")
     return number
 
 
@@ -59,8 +56,8 @@ class Normal(Prior):
     std: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", _finite("Normal", "mean", self.mean))
-        object.__setattr__(self, "std", _finite("Normal", "std", self.std, positive=True))
+        object.__setattr__(self, "mean", check_number("Normal", "mean", self.mean))
+        object.__setattr__(self, "std", _positive("Normal", "std", self.std))
 
     def cdf(self, values: np.ndarray, low: float, high: float, log: bool) -> np.ndarray:
         return _normal_cdf((values - self.mean) / self.std)
@@ -87,8 +84,8 @@ class LogNormal(Prior):
     sigma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "median", _finite("LogNormal", "median", self.median, positive=True))
-        object.__setattr__(self, "sigma", _finite("LogNormal", "sigma", self.sigma, positive=True))
+        object.__setattr__(self, "median", _positive("LogNormal", "median", self.median))
+        object.__setattr__(self, "sigma", _positive("LogNormal", "sigma", self.sigma))
 
     def cdf(self, values: np.ndarray, low: float, high: float, log: bool) -> np.ndarray:
         below = np.zeros(len(values))
@@ -116,8 +113,8 @@ class Beta(Prior):
     beta: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", _finite("Beta", "alpha", self.alpha, positive=True))
-        object.__setattr__(self, "beta", _finite("Beta", "beta", self.beta, positive=True))
+        object.__setattr__(self, "alpha", _positive("Beta", "alpha", self.alpha))
+        object.__setattr__(self, "beta", _positive("Beta", "beta", self.beta))
 
     def cdf(self, values: np.ndarray, low: float, high: float, log: bool) -> np.ndarray:
         from scipy.special import betainc

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.functions import Config, Function, same
 from hpo_fast.parameters import (
     CATEGORICAL,
@@ -34,9 +35,6 @@ from hpo_fast.parameters import (
 )
 
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
-
-MAX_THREADS = 4096
-MAX_BATCH = 10**7
 
 
 class Space:
@@ -547,6 +545,35 @@ class Space:
                 raise ValueError(f"rows: row {i}, column {j} ({name!r}) is {what}")
         return rows
 
+    # -- other libraries --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_optuna(cls, distributions: Mapping[str, Any]) -> Space:
+        """The space of Optuna's distributions by name, e.g. ``study.best_trial.distributions``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, if one is no such distribution or has more values than can be encoded.
+        """
+        from hpo_fast.interchange import parameters_from_optuna
+
+        return cls(parameters_from_optuna(distributions))
+
+    def to_optuna(self) -> dict[str, Any]:
+        """Optuna's distributions by name, e.g. for ``study.ask``; an Ordinal becomes a categorical, defaults are left out.
+
+        Raises
+        ------
+        ValueError
+            If the space has conditions, derived parameters or requirements: no distribution says them.
+        """
+        from hpo_fast.interchange import parameters_to_optuna
+
+        if self._derived or self._requirements:
+            raise ValueError("derived parameters and requirements cannot be given to Optuna: compute and check them in the objective")
+        return parameters_to_optuna(self._parameters)
+
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
@@ -662,13 +689,3 @@ def _absent(p: Parameter) -> Any:
     if isinstance(p, (Float, Int)):
         return math.nan
     return None if p.values(np.zeros(1)).dtype == object else math.nan
-
-
-def check_int(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
-    """`value` as an int in [low, high], or an error that names it."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}={value!r} must be an integer")
-    number = int(value.__index__())
-    if not low <= number <= high:
-        raise ValueError(f"{name}={number} must be {f'at least {low}' if number < low else f'at most {high}'}")
-    return number

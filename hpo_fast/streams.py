@@ -18,8 +18,9 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.parameters import REAL
-from hpo_fast.space import MAX_THREADS, Space, check_int
+from hpo_fast.space import Space
 
 _CHUNK = 2**14
 """Configurations that are held at a time while many are read."""

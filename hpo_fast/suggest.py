@@ -8,8 +8,9 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast import samplers as _samplers
+from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.samplers.base import Sampler
-from hpo_fast.space import MAX_BATCH, MAX_THREADS, Space, check_int
+from hpo_fast.space import Space
 from hpo_fast.targets import DIRECTIONS, targets
 
 

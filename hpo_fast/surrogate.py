@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.samplers.gp import ACQUISITIONS, GP
-from hpo_fast.space import MAX_THREADS, Space, check_int
+from hpo_fast.space import Space
 from hpo_fast.suggest import checked_rows, observations
 
 

@@ -205,6 +205,8 @@ SPACE_METHODS = {
     "require": 1,
     "to_dict": 0,
     "from_dict": 1,
+    "from_optuna": 1,
+    "to_optuna": 0,
 }
 
 

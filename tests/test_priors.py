@@ -220,7 +220,7 @@ def test_a_prior_is_part_of_the_space():
         (TypeError, "Normal: mean='a'", lambda: hf.Normal("a", 1)),
         (ValueError, "std=0 must be positive", lambda: hf.Normal(1, 0)),
         (ValueError, "median=-1 must be positive", lambda: hf.LogNormal(-1, 1)),
-        (ValueError, "alpha=nan must be positive", lambda: hf.Beta(math.nan, 1)),
+        (ValueError, "alpha=nan must be finite", lambda: hf.Beta(math.nan, 1)),
         (ValueError, "has no mass in", lambda: hf.Float(0, 1, prior=hf.Normal(50, 1))),
         (ValueError, "has no mass in", lambda: hf.Int(-9, -1, prior=hf.LogNormal(5, 1))),
         (ValueError, "2 weights for 3 choices", lambda: hf.Categorical(["a", 1, 2], prior=[1, 2])),

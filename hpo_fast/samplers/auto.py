@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import check_int
 from hpo_fast.samplers.base import TrialInfo
 from hpo_fast.samplers.gp import GP
 from hpo_fast.samplers.tpe import TPE
-from hpo_fast.space import Space, check_int
+from hpo_fast.space import Space
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@ order. So history can be replayed into it: that is how an optimizer is restored.
 
 from __future__ import annotations
 
+import os
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import check_int
 from hpo_fast.space import Space
 
 
@@ -44,6 +46,11 @@ def startup_info(told: int, n_startup: int) -> TrialInfo:
 def uniform_info(told: int) -> TrialInfo:
     """Of a uniform draw in place of a model's suggestion."""
     return TrialInfo("uniform", told, None, "every candidate was infeasible or tried before")
+
+
+def check_seed(seed: int | None) -> int:
+    """`seed` as an int, drawn from the operating system if there is none."""
+    return int.from_bytes(os.urandom(8), "little") >> 1 if seed is None else check_int("seed", seed, 0)
 
 
 class Engine(Protocol):

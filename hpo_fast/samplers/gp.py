@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.checks import check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
-from hpo_fast.space import Space, check_int
+from hpo_fast.space import Space
 from hpo_fast.targets import WARPS, warp
 
 KERNELS = ("matern52", "matern32", "rbf")

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core, streams
+from hpo_fast.checks import check_int
 from hpo_fast.samplers.base import Engine, TrialInfo
-from hpo_fast.space import Space, check_int
+from hpo_fast.space import Space
 
 _MAX_BARREN = 2**24
 """Infeasible positions in a row after which a suggestion gives up."""

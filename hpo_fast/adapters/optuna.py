@@ -1,0 +1,396 @@
+"""hpo_fast inside Optuna: ``optuna.create_study(sampler=hpo_fast.adapters.optuna.Sampler(seed=0))``.
+
+Optuna's samplers are asked twice a trial: for parameters that are known from earlier trials, all at once, and for each of the
+others when the objective comes to it. Here the known ones are searched jointly, conditional ones as such (see
+:mod:`hpo_fast.adapters.presence`), by one engine for each tree of them; any other is searched by itself.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import hashlib
+import math
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+try:
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+    from optuna.samplers import BaseSampler, TPESampler
+    from optuna.samplers._base import _process_constraints_after_trial
+    from optuna.study import Study, StudyDirection
+    from optuna.trial import FrozenTrial, TrialState
+except ImportError as error:
+    raise ImportError(f"hpo_fast.adapters.optuna needs Optuna >= 4 ({error}): pip install 'hpo-fast[optuna]'") from error
+
+from hpo_fast import samplers
+from hpo_fast._core import RowSet, SpaceExhausted
+from hpo_fast.adapters.presence import Presence, Tree
+from hpo_fast.checks import MAX_THREADS, check_int
+from hpo_fast.interchange import parameter_from_optuna
+from hpo_fast.parameters import Categorical, Parameter
+from hpo_fast.samplers.base import check_seed
+from hpo_fast.space import Space
+from hpo_fast.targets import observed
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+Distributions = Mapping[str, BaseDistribution]
+Conditions = Mapping[str, tuple[str, tuple[int, ...]]]
+_PARENT_LEVELS = 64   # a parameter with more is no parent
+_MUCH = 1e300   # the largest violation: sums must not overflow
+
+
+class Sampler(BaseSampler):
+    """A sampler of hpo_fast for Optuna studies.
+
+    Parameters
+    ----------
+    sampler : str or hpo_fast.samplers.Sampler, default "auto"
+        "auto", "gp", "tpe", "random", "sobol", or an object such as ``hf.samplers.TPE(n_candidates=100)``.
+    seed : int, optional
+        A suggestion is a pure function of (seed, trial number, trials known at its start). None draws a seed.
+    n_startup : int, optional
+        Trials before a model is used, if not the sampler's own number; "random" and "sobol" have none.
+    constraints_func : callable, optional
+        Maps a FrozenTrial to a sequence of constraint values, positive ones violated, as for Optuna's samplers. Optuna 5's
+        ``trial.set_constraint`` needs no function.
+    threads : int, default 1
+        Threads that a suggestion may use; the same bits for any number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments.
+
+    Notes
+    -----
+    How trials are learned from:
+
+    - complete: their value. NaN and infinite values are failures.
+    - pruned: the last intermediate value, but none better than the median of the complete trials so far: a curve that starts low
+      is no reason to stay there. Without an intermediate value: a failure.
+    - failed: as bad as the worst value, so that what crashes is not tried again. (Optuna's samplers forget them.)
+    - running: pending, asked in this process or another.
+    - infeasible: behind all feasible ones, by the sum of the violated constraints.
+
+    A parameter whose range changes is searched within the latest one; values outside of it are left out. If the last two trials had
+    different ranges, it is searched by itself. When a finite space is exhausted, configurations repeat.
+
+    Trials of all of HyperbandPruner's brackets are learned from together. Studies with several objectives are left to Optuna's
+    TPESampler, with a warning.
+
+    Trials are read once, when they are finished. One sampler can serve several studies and threads; pickled, it forgets what it
+    read and reads it again. `reseed_rng` has nothing to do: the random stream of a suggestion is that of its trial number.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from hpo_fast.adapters.optuna import Sampler
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> study = optuna.create_study(sampler=Sampler(seed=0))
+    >>> study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=20)
+    >>> study.best_value < 0.01
+    True
+    """
+
+    def __init__(
+        self,
+        sampler: str | samplers.Sampler = "auto",
+        *,
+        seed: int | None = None,
+        n_startup: int | None = None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+        threads: int = 1,
+    ) -> None:
+        made: Any = samplers.make(sampler)
+        if n_startup is not None:
+            check_int("n_startup", n_startup, 0)
+            if hasattr(made, "n_startup"):
+                made = dataclasses.replace(made, n_startup=n_startup)
+        if constraints_func is not None and not callable(constraints_func):
+            raise TypeError(f"constraints_func={constraints_func!r} must be a function of a FrozenTrial")
+        self._sampler: samplers.Sampler = made
+        self._seed = check_seed(seed)
+        self._constraints_func = constraints_func
+        self._threads = check_int("threads", threads, 1, MAX_THREADS)
+        self._several: TPESampler | None = None
+        self.__setstate__({})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_studies")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+        self._studies: weakref.WeakKeyDictionary[BaseStorage, dict[int, _Study]] = weakref.WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"Sampler({self._sampler!r}, seed={self._seed})"
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters of earlier trials, with their latest ranges; see Optuna's BaseSampler."""
+        if other := self._for_several_objectives(study):
+            return other.infer_relative_search_space(study, trial)
+        with self._lock:
+            return self._read(study, trial).search_space()
+
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        """Values of these parameters, without those that are expected not to exist; see Optuna's BaseSampler."""
+        if other := self._for_several_objectives(study):
+            return other.sample_relative(study, trial, search_space)
+        with self._lock:
+            return self._read(study, trial).suggest(trial.number, search_space)
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
+        """A value of a parameter that is new, or was not expected; see Optuna's BaseSampler."""
+        if other := self._for_several_objectives(study):
+            return other.sample_independent(study, trial, param_name, param_distribution)
+        with self._lock:
+            return self._read(study, trial).suggest(trial.number, {param_name: param_distribution})[param_name]
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Stores what `constraints_func` says of the trial; see Optuna's BaseSampler."""
+        if other := self._for_several_objectives(study):
+            other.after_trial(study, trial, state, values)
+        elif self._constraints_func is not None:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)
+
+    def reseed_rng(self) -> None:
+        """Only for several objectives: one's suggestions draw from a stream of their trial's own."""
+        if self._several is not None:
+            self._several.reseed_rng()
+
+    def _read(self, study: Study, trial: FrozenTrial) -> _Study:
+        """What is known of the study, brought up to date once a trial."""
+        known = self._studies.setdefault(study._storage, {})
+        if study._study_id not in known:
+            maximize = study.direction == StudyDirection.MAXIMIZE
+            known[study._study_id] = _Study(maximize, lambda space, seed: self._sampler.start(space, seed, self._threads), self._seed)
+        known[study._study_id].read(study, trial.number)
+        return known[study._study_id]
+
+    def _for_several_objectives(self, study: Study) -> TPESampler | None:
+        """Optuna's own sampler for a study with several objectives, which hpo_fast does not model."""
+        if len(study.directions) == 1:
+            return None
+        with self._lock:
+            if self._several is None:
+                warnings.warn(
+                    f"the study has {len(study.directions)} objectives and hpo_fast models one: Optuna's TPESampler makes its suggestions", stacklevel=3
+                )
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")   # constraints_func is experimental in Optuna 4 and deprecated in 5
+                    self._several = TPESampler(seed=self._seed % 2**32, constraints_func=self._constraints_func)
+            return self._several
+
+
+class _Study:
+    """The finished trials of a study in the order in which they were read, and the engines that learn from them."""
+
+    def __init__(self, maximize: bool, start: Callable[[Space, int], samplers.Engine], seed: int) -> None:
+        self._sign = -1.0 if maximize else 1.0
+        self._start = start
+        self._seed = seed
+        self._n_read = 0
+        self._reader: int | None = None   # the trial for which was read last
+        self._unfinished: dict[int, FrozenTrial] = {}
+        self._suggested: dict[int, dict[str, Any]] = {}   # of unfinished trials, some of which the objective has not come to yet
+        self._params: list[dict[str, Any]] = []
+        self._values: list[float] = []   # to be minimised, inf where failed
+        self._violations: list[float] = []   # of constraints, 0 where feasible
+        self._complete: list[float] = []   # values of complete trials, sorted
+        self._best = math.inf   # of feasible values
+        self._behind = (0.0, 1.0)   # targets of infeasible trials: where they start, and their span
+        self._presence = Presence()
+        self._latest: dict[str, BaseDistribution] = {}
+        self._changing: set[str] = set()   # parameters whose last two distributions differ
+        self._models: dict[tuple[str, ...], _Model] = {}
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def read(self, study: Study, number: int) -> None:
+        """Learn what has finished since. O(new and unfinished trials), beyond what the storage takes to list the trials."""
+        if number == self._reader:
+            return
+        trials = study._storage.get_all_trials(study._study_id, deepcopy=False)   # ordered, so that a trial's number is its index
+        for i in (*self._unfinished, *range(self._n_read, len(trials))):
+            if not trials[i].state.is_finished():
+                self._unfinished[i] = trials[i]
+                continue
+            self._unfinished.pop(i, None)
+            self._suggested.pop(i, None)
+            self._learn(trials[i])
+        self._n_read, self._reader = len(trials), number
+
+    def _learn(self, trial: FrozenTrial) -> None:
+        if trial.state != TrialState.FAIL:   # which may end before it has all of its parameters
+            self._note_parameters(trial)
+        value = self._value(trial)
+        violation = _violation(trial) if value < math.inf else 0.0
+        if violation == 0 and value < math.inf:
+            if trial.state == TrialState.COMPLETE:
+                bisect.insort(self._complete, value)
+            first, self._best = self._best == math.inf, min(self._best, value)
+            if first or value >= self._behind[0]:   # at least twice as far from the best as all before, so that this is rare
+                span = min(value - self._best or abs(value) or 1.0, 1e300)
+                self._behind = (value + span, span)
+                if any(self._violations):
+                    self._models.clear()
+        self._params.append(trial.params)
+        self._values.append(value)
+        self._violations.append(violation)
+
+    def _note_parameters(self, trial: FrozenTrial) -> None:
+        levels = {}
+        for name, distribution in trial.distributions.items():
+            latest = self._latest.get(name)
+            if latest == distribution:
+                self._changing.discard(name)
+            else:
+                self._latest[name] = distribution
+                self._presence.forget(name)
+                if latest is not None:
+                    self._changing.add(name)
+            if (level := _level(distribution, trial.params[name])) is not None:
+                levels[name] = level
+        self._presence.add(frozenset(trial.distributions), levels)
+
+    def _value(self, trial: FrozenTrial) -> float:
+        """The value to be minimised, inf if there is none."""
+        value = math.nan
+        if trial.state == TrialState.COMPLETE:
+            value = observed(trial.value)
+        elif trial.state == TrialState.PRUNED and trial.intermediate_values:
+            value = observed(trial.intermediate_values[max(trial.intermediate_values)])
+        if math.isnan(value):
+            return math.inf
+        value *= self._sign
+        if trial.state == TrialState.PRUNED and self._complete:
+            value = max(value, self._complete[len(self._complete) // 2])
+        return value
+
+    def _targets(self, first: int) -> np.ndarray:
+        """What the engines minimise, of the trials from the given one on."""
+        values, violations = np.array(self._values[first:]), np.array(self._violations[first:])
+        start, span = self._behind
+        return np.where(violations > 0, start + span * (violations / (1 + violations)), values)
+
+    # -- suggesting -------------------------------------------------------------------------------------------------
+
+    def search_space(self) -> dict[str, BaseDistribution]:
+        """The parameters that can be searched jointly."""
+        return {name: d for name, d in sorted(self._latest.items()) if name not in self._changing and not d.single()}
+
+    def suggest(self, number: int, search_space: Distributions) -> dict[str, Any]:
+        """Values for trial `number`; none for conditional parameters that are not expected to exist."""
+        params: dict[str, Any] = {}
+        pending = [{**self._suggested.get(i, {}), **trial.params} for i, trial in self._unfinished.items() if i != number]
+        for tree in self._presence.forest(search_space):
+            model = self._model(tree, search_space)
+            model.learn(self._params[model.n_read :], self._targets(model.n_read))
+            params |= model.suggest(number, pending)
+        self._suggested.setdefault(number, {}).update(params)
+        return params
+
+    def _model(self, tree: Tree, search_space: Distributions) -> _Model:
+        distributions = {name: search_space[name] for name in tree.names}
+        # Where another thread has read of a new range meanwhile, levels are those of that one.
+        conditions = {name: condition for name, condition in tree.conditions.items() if self._latest[condition[0]] == search_space[condition[0]]}
+        model = self._models.get(tree.names)
+        if model is None or model.distributions != distributions or model.conditions != conditions:
+            # A seed of its own for each tree, else their first points would lie on a diagonal.
+            seed = int.from_bytes(hashlib.blake2b(repr((self._seed, tree.names)).encode(), digest_size=7).digest(), "little")
+            model = self._models[tree.names] = _Model(distributions, conditions, lambda space: self._start(space, seed))
+        return model
+
+
+class _Model:
+    """An engine on one search space."""
+
+    def __init__(self, distributions: Distributions, conditions: Conditions, start: Callable[[Space], samplers.Engine]) -> None:
+        self.distributions = distributions
+        self.conditions = conditions
+        self.n_read = 0   # trials of the study, with these parameters or not
+        self._parameters = {name: _parameter(name, d) for name, d in distributions.items()}
+        for name, (parent, levels) in conditions.items():
+            self._parameters[name] = self._parameters[name].when(parent, list(levels))
+        self._space = Space(self._parameters)
+        self._engine = start(self._space)
+        self._seen = RowSet(len(self._space))
+
+    def learn(self, configs: Sequence[Mapping[str, Any]], targets: np.ndarray) -> None:
+        """The next trials of the study; those without these parameters, or with values that are out of range by now, are left out."""
+        self.n_read += len(configs)
+        rows, fits = self._encode(configs)
+        if len(rows):
+            self._engine.tell(rows, targets[fits])
+            self._seen.insert(rows)
+
+    def suggest(self, number: int, pending: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Values for trial `number` that no other trial has, or that none under way has, if that is possible."""
+        waiting = self._encode(pending)[0]
+        self._seen.insert(waiting)
+        under_way = RowSet(len(self._space))
+        under_way.insert(waiting)
+        for taken in (self._seen, under_way, RowSet(len(self._space))):
+            try:
+                rows = self._engine.suggest(1, number, waiting, taken)[0]
+                break
+            except SpaceExhausted:
+                continue
+        params = self._space.params(rows)[0]
+        return {name: self._outside(name, value) for name, value in params.items()}
+
+    def _encode(self, configs: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (m, d) of those of n configurations that have a place in the space, and which these are (n,)."""
+        raw = np.array([[self._raw(name, config) for name in self._parameters] for config in configs]).reshape(-1, len(self._space))
+        given = ~np.isnan(raw)
+        rows = self._space.box.encode(raw)
+        active = np.stack([self._space.box.active(j, rows) for j in range(len(self._space))], axis=1) if self.conditions else True
+        fits = (given == active).all(axis=1)
+        return rows[fits], fits
+
+    def _raw(self, name: str, config: Mapping[str, Any]) -> float:
+        if name not in config:
+            return math.nan
+        value, distribution = config[name], self.distributions[name]
+        try:
+            return self._parameters[name].raw(distribution.to_internal_repr(value) if isinstance(distribution, CategoricalDistribution) else value)
+        except ValueError:   # of another range
+            return math.nan
+
+    def _outside(self, name: str, value: Any) -> Any:
+        distribution = self.distributions[name]
+        return distribution.choices[value] if isinstance(distribution, CategoricalDistribution) else value
+
+
+def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
+    """Choices by index: those of Optuna may repeat, or be equal as True and 1 are."""
+    if isinstance(distribution, CategoricalDistribution):
+        return Categorical(range(len(distribution.choices)))
+    return parameter_from_optuna(name, distribution)
+
+
+def _level(distribution: BaseDistribution, value: Any) -> int | None:
+    """The value of a parameter that can be a parent, in terms of :func:`_parameter`."""
+    if isinstance(distribution, CategoricalDistribution) and len(distribution.choices) <= _PARENT_LEVELS:
+        return int(distribution.to_internal_repr(value))
+    if isinstance(distribution, IntDistribution) and distribution.high - distribution.low < _PARENT_LEVELS * distribution.step:
+        return int(value)
+    return None
+
+
+def _violation(trial: FrozenTrial) -> float:
+    """The sum of the violated constraints, of a list by constraints_func and of single ones by set_constraint; 0 if feasible."""
+    listed = trial.system_attrs.get("constraints", ())
+    if listed is None:   # constraints_func has raised
+        return _MUCH
+    single = [value for key, value in trial.system_attrs.items() if key.startswith("constraints:")]
+    return min(sum((float(value) for value in (*listed, *single) if value > 0), 0.0), _MUCH)
