@@ -9,6 +9,7 @@
 
 from hpo_fast import samplers
 from hpo_fast._core import Infeasible, SpaceExhausted
+from hpo_fast.functions import FunctionError
 from hpo_fast.history import History
 from hpo_fast.minimize import Result, minimize
 from hpo_fast.optimizer import Optimizer, Trial
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Categorical",
     "Float",
+    "FunctionError",
     "History",
     "Infeasible",
     "Int",

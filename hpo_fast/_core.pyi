@@ -1,7 +1,8 @@
 """The compiled core: ``cpp/``, bound in ``cpp/bind``.
 
 Arrays are C-ordered float64 (others are converted on the way in, shapes are checked); n rows, d columns of a box, p pending.
-Wrong shapes and values raise ValueError, wrong types TypeError. What runs without the GIL says so; `feasible` is called with it.
+Wrong shapes and values raise ValueError, wrong types TypeError. What runs without the GIL says so; a `feasible` that is not a
+Constraint is called with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,6 +77,15 @@ class Codec(metaclass=_pybind11_type):
 
     def __init__(self, box: Box, names: Sequence[str], values: Sequence[object]) -> None: ...
     def params(self, rows: ArrayLike) -> list[dict[str, object]]: """Rows (n, d) -> n dicts by name, inactive parameters absent."""
+
+class Constraint(metaclass=_pybind11_type):
+    """Compiled requirements as a `feasible`: that of each of `kernels` (``hpo_fast.native.NativeFunction``, by address).
+
+    Rows at which one raises are left to `python`, rows (n, d) -> bool (n,).
+    """
+
+    def __init__(self, box: Box, kernels: Sequence[object], python: Callable[[_Array], NDArray[np.bool_]]) -> None: ...
+    def __call__(self, rows: ArrayLike) -> NDArray[np.bool_]: """Which of rows (n, d) satisfy all: (n,), without the GIL."""
 
 class RowSet(metaclass=_pybind11_type):
     """A multiset of rows of `dims` doubles, by hash; all NaN are one."""
