@@ -70,12 +70,20 @@ class Layout:
 
 
 class ConfigType(types.Type):
-    """A configuration of a layout. `compile_derived` gives the compiled numba function of a derived parameter."""
+    """A configuration of a layout; `compile_derived` gives the compiled numba function of a derived parameter."""
 
     def __init__(self, layout: Layout, compile_derived: Callable[[Layout, str], Any]) -> None:
         self.layout = layout
-        self.compile_derived = compile_derived
+        self._compile_derived = compile_derived
+        self._derived: dict[str, Any] = {}   # kept: large arrays that a function closes over stay where they are
         super().__init__(name=f"configuration{next(_serial)}")
+
+    def derived(self, name: str) -> tuple[Any, Any]:
+        """The numba function of a derived parameter, and its signature."""
+        if name not in self._derived:
+            self._derived[name] = self._compile_derived(self.layout, name)
+        dispatcher = self._derived[name]
+        return dispatcher, dispatcher.overloads[dispatcher.signatures[0]].signature
 
     @property
     def key(self) -> Layout:
@@ -175,14 +183,8 @@ def _resolve(kind: ConfigType, name: str) -> Any:
     if name in layout.parameters:
         return _value_type(layout.parameters[name])
     if name in layout.derived:
-        return _derived_signature(kind, name)[1].return_type
+        return kind.derived(name)[1].return_type
     _refuse(f"no parameter {name!r}; there are {', '.join([*layout.parameters, *layout.derived])}")
-
-
-def _derived_signature(kind: ConfigType, name: str) -> tuple[Any, Any]:
-    """The numba function of a derived parameter, and its signature."""
-    dispatcher = kind.compile_derived(kind.layout, name)
-    return dispatcher, dispatcher.overloads[dispatcher.signatures[0]].signature
 
 
 @infer_getattr
@@ -211,7 +213,7 @@ def _lower_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 def _lower_attribute(context: Any, builder: Any, kind: ConfigType, config: Any, name: str) -> Any:
     if name not in kind.layout.derived:
         return _value(builder, kind.layout.parameters[name], _raw(context, builder, kind, config, name))
-    dispatcher, sig = _derived_signature(kind, name)
+    dispatcher, sig = kind.derived(name)
     return context.get_function(types.Dispatcher(dispatcher), sig)(builder, (config,))   # {base, stride, i} is the same for both types
 
 

@@ -132,7 +132,7 @@ GROUPS = {
         lambda p: p.wide % 7 < abs(p.shift),
     ],
     "logic": [
-        lambda p: p.rank > 2 and p.batch > 8 or not p.lr < 0.01,
+        lambda p: (p.rank > 2 and p.batch > 8) or not p.lr < 0.01,
         lambda p: p.rank < 3 if p.batch == 8 else True,
         lambda p: p.flag,
         lambda p: not p.flag and p.rank > 2,
@@ -227,7 +227,7 @@ def test_every_parameter_is_read_as_it_is(data):
             tests.append(f"p.{name} == {known[0]!r}")
             expected.append([v == known[0] for v in values])
         for choice in p.choices if hasattr(p, "choices") else ():
-            if isinstance(choice, (str, bool, type(None))) or type(choice) is int and abs(choice) < 2**53:
+            if isinstance(choice, (str, bool, type(None))) or (type(choice) is int and abs(choice) < 2**53):
                 tests.append(f"p.{name} == {choice!r}")
                 expected.append([value == choice for value in values])
     bits = compiled(s, packed(tests), rows, "score")
