@@ -9,11 +9,13 @@
 
 from hpo_fast import samplers
 from hpo_fast._core import Infeasible, SpaceExhausted
+from hpo_fast.functions import FunctionError
 from hpo_fast.history import History
 from hpo_fast.minimize import Result, minimize
 from hpo_fast.optimizer import Optimizer, Trial
 from hpo_fast.priors import Beta, LogNormal, Normal
 from hpo_fast.samplers import TrialInfo
+from hpo_fast.scan import ScanResult, count, feasible_fraction, scan
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
 from hpo_fast.streams import Grid, Sobol, Uniform
 from hpo_fast.suggest import suggest
@@ -25,6 +27,7 @@ __all__ = [
     "Beta",
     "Categorical",
     "Float",
+    "FunctionError",
     "Grid",
     "History",
     "Infeasible",
@@ -34,6 +37,7 @@ __all__ = [
     "Optimizer",
     "Ordinal",
     "Result",
+    "ScanResult",
     "Sobol",
     "Space",
     "SpaceExhausted",
@@ -41,8 +45,11 @@ __all__ = [
     "Trial",
     "TrialInfo",
     "Uniform",
+    "count",
+    "feasible_fraction",
     "minimize",
     "samplers",
+    "scan",
     "suggest",
     "surrogate",
 ]

@@ -1,7 +1,8 @@
 """The compiled core: ``cpp/``, bound in ``cpp/bind``.
 
 Arrays are C-ordered float64 (others are converted on the way in, shapes are checked); n rows, d columns of a box, p pending.
-Wrong shapes and values raise ValueError, wrong types TypeError. What runs without the GIL says so; `feasible` is called with it.
+Wrong shapes and values raise ValueError, wrong types TypeError. What runs without the GIL says so; a `feasible` that is not a
+Constraint is called with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,6 +82,15 @@ class Codec(metaclass=_pybind11_type):
     def __init__(self, box: Box, names: Sequence[str], values: Sequence[object]) -> None: ...
     def params(self, rows: ArrayLike) -> list[dict[str, object]]: """Rows (n, d) -> n dicts by name, inactive parameters absent."""
 
+class Constraint(metaclass=_pybind11_type):
+    """Compiled requirements as a `feasible`: that of each of `kernels` (``hpo_fast.native.NativeFunction``, by address).
+
+    Rows at which one raises are left to `python`, rows (n, d) -> bool (n,).
+    """
+
+    def __init__(self, box: Box, kernels: Sequence[object], python: Callable[[_Array], NDArray[np.bool_]]) -> None: ...
+    def __call__(self, rows: ArrayLike) -> NDArray[np.bool_]: """Which of rows (n, d) satisfy all: (n,), without the GIL."""
+
 class RowSet(metaclass=_pybind11_type):
     """A multiset of rows of `dims` doubles, by hash; all NaN are one."""
 
@@ -131,6 +141,23 @@ class SobolStream(Stream):
     """Position i is point i of the scrambled sequence, feasible or not; size is at most 2^32."""
 
     def __init__(self, box: Box, size: int, seed: int) -> None: ...
+
+class Scan(metaclass=_pybind11_type):
+    """What a scan has found so far: the `top` smallest (score, position), and how many positions were seen and feasible."""
+
+    def __init__(self, top: int) -> None: ...
+    @property
+    def seen(self) -> int: """Positions."""
+    @property
+    def feasible(self) -> int: """Those at which everything held."""
+    @property
+    def best(self) -> list[tuple[float, int]]: """(score, position), ascending."""
+    def add(self, best: Sequence[tuple[float, int]], seen: int, feasible: int) -> None: """What was found elsewhere."""
+    def run(
+        self, stream: Stream, first: int, n: int, where: list[object], score: object, maximize: bool, threads: int
+    ) -> tuple[int, int] | None:
+        """Positions [first, first + n), without the GIL; scores are negated if `maximize`. Kernels are objects with an `address`; a score of None
+        counts. The first (kernel, position) at which one raised, and nothing is added then; else None."""
 
 class Permutation(metaclass=_pybind11_type):
     """A random order of [0, n), 1 <= n <= 2^127, without a table."""

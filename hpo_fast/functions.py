@@ -1,21 +1,42 @@
 """User functions of a configuration: constraints and derived parameters.
 
-A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). It is
-called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
-configuration by configuration where it cannot (``if``, ``and``, ``math.log``). Compiling it to native code would be done
-here and nowhere else.
+A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). In Python it
+is called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
+configuration by configuration where it cannot (``if``, ``and``, ``math.log``).
 
 An inactive parameter is NaN if it is a number, else None; ``p.active("momentum")`` says which it is. Comparisons with NaN
 are False, so a constraint on a conditional parameter reads ``~p.active("momentum") | (p.momentum < 0.9)``.
+
+**Native code.** The requirements of a space that has been asked about more than 16,384 rows are compiled by numba, once, and
+from then on called from C++ without the GIL (:mod:`hpo_fast.native`; importing numba and compiling take one to two seconds,
+which small searches never pay). If numba cannot compile one, they go on in Python; :meth:`Space.compile` and a scan insist
+and raise :class:`FunctionError`. What holds for a function that is to be compiled:
+
+- Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive or is divided by ``/`` is
+  a float. An int to the power of a negative int is not a fraction. Division by zero does not raise but gives what NumPy gives:
+  inf or NaN for floats, 0 for ``//`` and ``%`` of ints; so do ``math.log(0)`` and the like. ``~`` of a truth value is ``not``.
+- Choices that are numbers (or None) are numbers (or None), truth values are truth values. Any other choice (a string, a tuple)
+  can be compared with ``==``, ``!=``, ``in``, ``not in`` and ``is None`` to literals and to other choices, and has a truth
+  value; a literal that is none of the choices is equal to none.
+- Global and closed-over numbers, strings, tuples, sets and NumPy arrays are constants, read when the function is compiled. Plain
+  Python functions that it calls by name are compiled with it.
+- A configuration at which the compiled function raises is asked about again in Python, which gives the error its text.
+
+**vectorized=True** says that a function takes columns only and returns an array (n,), whatever NumPy can compute. It is called
+with columns of length one for a single configuration, and never compiled. Columns are as in :meth:`Space.columns`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+
+class FunctionError(ValueError):
+    """A user function that cannot be compiled to native code: which one, at which line, why, and the way out."""
 
 
 class Config:
@@ -39,6 +60,9 @@ class Config:
         except KeyError:
             raise AttributeError(f"no parameter {name!r}; there are {', '.join(self._values)}") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
     def active(self, name: str) -> Any:
         """Whether the parameter exists in this configuration (a NumPy bool, or an array of them)."""
         return self._active.get(name, np.True_)
@@ -53,18 +77,26 @@ class Function:
         Takes a :class:`Config`.
     role : str
         Names the function in errors.
+    vectorized : bool, default False
+        Takes columns only and returns an array (n,).
     """
 
-    __slots__ = ("fn", "role")
+    __slots__ = ("fn", "role", "vectorized")
 
-    def __init__(self, fn: Callable[[Any], Any], role: str) -> None:
+    def __init__(self, fn: Callable[[Any], Any], role: str, vectorized: bool = False) -> None:
         if not callable(fn):
             raise TypeError(f"{role}: {fn!r} is not callable: give a function of one configuration, e.g. lambda p: 2 * p.rank")
+        if not isinstance(vectorized, (bool, np.bool_)):
+            raise TypeError(f"{role}: vectorized={vectorized!r} must be True or False")
         self.fn = fn
         self.role = role
+        self.vectorized = bool(vectorized)
 
     def one(self, config: Config) -> Any:
-        """The result for one configuration of plain values."""
+        """The result for one configuration of plain values; of columns of length one, if the function is vectorised."""
+        return self._array(config, 1).tolist()[0] if self.vectorized else self._call(config)
+
+    def _call(self, config: Config) -> Any:
         try:
             return self.fn(config)
         except Exception as error:
@@ -76,20 +108,22 @@ class Function:
         What takes a column for a value (``p.name[:2]``, ``p.name is None``, ``len(p.layers)``) can look as if it had computed
         with columns, so the result must have one entry a row and be right at both ends.
         """
+        if self.vectorized:
+            return self._array(columns, n)
         try:
             result = np.asarray(self.fn(columns))
         except Exception:
             result = None
         if result is not None and result.shape == (n,) and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
             return result
-        values = [self.one(single(i)) for i in range(n)]
-        numbers = all(isinstance(v, (bool, np.bool_)) for v in values) or all(
-            isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values
-        )
-        if numbers and (result := np.array(values)).dtype != object:
-            return result  # type: ignore[return-value]
-        result = np.empty(n, dtype=object)
-        result[:] = values
+        return column([self.one(single(i)) for i in range(n)])
+
+    def _array(self, columns: Config, n: int) -> np.ndarray:
+        """What a vectorised function returns, checked: an array (n,)."""
+        result = self._call(columns)
+        if not isinstance(result, np.ndarray) or result.shape != (n,):
+            got = f"an array {result.shape}" if isinstance(result, np.ndarray) else f"{type(result).__name__} {result!r}"
+            raise ValueError(f"{self.role}: with vectorized=True the function gets columns ({n},) and must return an array ({n},), got {got}")
         return result
 
     def truth(self, results: np.ndarray | list[Any]) -> np.ndarray:
@@ -98,6 +132,18 @@ class Function:
             if not isinstance(value, (bool, int, float, np.bool_, np.number)):
                 raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
         return np.asarray(results).astype(bool)
+
+
+def column(values: Sequence[Any]) -> np.ndarray:
+    """Values as a column (n,): of truth values or numbers if all are, else of objects."""
+    numbers = all(isinstance(v, (bool, np.bool_)) for v in values) or all(
+        isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values
+    )
+    if numbers and (result := np.array(values)).dtype != object:
+        return result
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return result
 
 
 def same(a: Any, b: Any) -> bool:

@@ -371,12 +371,12 @@ class Int(_Range):
         return values
 
 
-def _identity(value: Any) -> Hashable:
+def identity(value: Any) -> Hashable:
     """A key under which 1, 1.0 and True differ, inside tuples too, and NaN equals itself."""
     if isinstance(value, tuple):
-        return (type(value), tuple(_identity(v) for v in value))
+        return (type(value), tuple(identity(v) for v in value))
     if isinstance(value, frozenset):
-        return (type(value), frozenset(_identity(v) for v in value))
+        return (type(value), frozenset(identity(v) for v in value))
     if isinstance(value, float) and math.isnan(value):
         return (type(value), "nan")
     return (type(value), value)
@@ -404,7 +404,7 @@ class _Choices(Parameter):
         index: dict[Hashable, int] = {}
         for k, choice in enumerate(choices):
             try:
-                first = index.setdefault(_identity(choice), k)
+                first = index.setdefault(identity(choice), k)
             except TypeError:
                 raise TypeError(f"{owner}: choice {choice!r} is not hashable: use a tuple, or a string that names it") from None
             if first != k:
@@ -446,7 +446,7 @@ class _Choices(Parameter):
     def raw(self, value: Any) -> float:
         index: dict[Hashable, int] = self._index  # type: ignore[attr-defined]
         try:
-            found = index.get(_identity(value))
+            found = index.get(identity(value))
         except TypeError:
             raise TypeError(f"{value!r} is not hashable, so it is none of the choices {list(self.choices)!r}") from None
         if found is not None:
@@ -477,7 +477,7 @@ class _Choices(Parameter):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        object.__setattr__(self, "_index", {_identity(c): k for k, c in enumerate(self.choices)})
+        object.__setattr__(self, "_index", {identity(c): k for k, c in enumerate(self.choices)})
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -11,13 +11,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_THREADS, check_int
-from hpo_fast.functions import Config, Function, same
+from hpo_fast.evaluate import Functions
+from hpo_fast.functions import Function, same
 from hpo_fast.parameters import (
     CATEGORICAL,
     NO_DEFAULT,
@@ -35,6 +36,9 @@ from hpo_fast.parameters import (
 )
 
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
+
+if TYPE_CHECKING:
+    from hpo_fast.native import NativeFunction
 
 
 class Space:
@@ -75,8 +79,6 @@ class Space:
             if not isinstance(parameter, Parameter):
                 raise TypeError(f"parameter {name!r}: {parameter!r} must be a Float, Int, Categorical or Ordinal")
         self._parameters = dict(parameters)
-        self._derived: dict[str, Function] = {}
-        self._requirements: tuple[Function, ...] = ()
         self._compile()
 
     def _compile(self) -> None:
@@ -107,6 +109,7 @@ class Space:
         self._box = _core.Box(columns)
         self._grid = _core.Grid(self._box)
         self._codec = _core.Codec(self._box, names, [value_reader(p) for p in self._parameters.values()])
+        self._functions = Functions(self._parameters, self._box, self._codec)
 
     def _check_no_cycle(self) -> None:
         for name in self._parameters:
@@ -132,7 +135,7 @@ class Space:
     @property
     def derived(self) -> list[str]:
         """Names of the derived parameters, in the order in which they are computed."""
-        return list(self._derived)
+        return list(self._functions.derived)
 
     @property
     def box(self) -> _core.Box:
@@ -202,23 +205,20 @@ class Space:
                 values = p.condition.values
                 when = f".when({p.condition.parent!r}, {values[0]!r})" if len(values) == 1 else f".when({p.condition.parent!r}, {list(values)!r})"
             lines.append(f"    {name!r}: {_short(p)}{when},")
-        tail = "".join(f"\n  .derive({name!r}, ...)" for name in self._derived) + "\n  .require(...)" * len(self._requirements)
+        tail = "".join(f"\n  .derive({name!r}, ...)" for name in self._functions.derived) + "\n  .require(...)" * len(self.requirements)
         return "Space({\n" + "\n".join(lines) + "\n})" + tail
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return self._functions() == other._functions() and self._description() == other._description()
+        return self._functions.description() == other._functions.description() and self._description() == other._description()
 
     def __hash__(self) -> int:
         return hash(tuple(self._parameters))
 
-    def _functions(self) -> tuple[Any, ...]:
-        return tuple((name, f.fn) for name, f in self._derived.items()) + tuple(f.fn for f in self._requirements)
-
     # -- functions of a configuration -------------------------------------------------------------------------------
 
-    def derive(self, name: str, fn: Callable[[Any], Any]) -> Space:
+    def derive(self, name: str, fn: Callable[[Any], Any], *, vectorized: bool = False) -> Space:
         """A space whose configurations also hold ``name = fn(p)``: computed, not searched.
 
         Parameters
@@ -228,6 +228,8 @@ class Space:
         fn : callable
             Function of one configuration ``p``, e.g. ``lambda p: 2 * p.rank``. It sees every searched parameter and what
             was derived before. See :mod:`hpo_fast.functions` for what an inactive parameter looks like.
+        vectorized : bool, default False
+            `fn` takes columns, as :meth:`columns` gives them, and returns an array (n,).
 
         Returns
         -------
@@ -243,13 +245,11 @@ class Space:
         """
         if not isinstance(name, str) or not name:
             raise TypeError(f"derived parameter name {name!r} must be a non-empty string")
-        if name in self._parameters or name in self._derived:
+        if name in self._parameters or name in self._functions.derived:
             raise ValueError(f"derived parameter {name!r}: the name is taken: choose another")
-        other = self._copy()
-        other._derived[name] = Function(fn, f"derived parameter {name!r}")
-        return other
+        return self._with(self._functions.with_derived(name, Function(fn, f"derived parameter {name!r}", vectorized)))
 
-    def require(self, fn: Callable[[Any], Any]) -> Space:
+    def require(self, fn: Callable[[Any], Any], *, vectorized: bool = False) -> Space:
         """A space of those configurations only for which ``fn(p)`` is true: a constraint known beforehand.
 
         No suggestion ever violates it. For constraints that are only known after a trial, tell the trial as failed.
@@ -257,27 +257,54 @@ class Space:
         Parameters
         ----------
         fn : callable
-            Function of one configuration ``p``, e.g. ``lambda p: p.rank * p.batch <= 2048``; it sees derived parameters.
+            Function of one configuration ``p``, e.g. ``lambda p: p.rank * p.batch <= 2048``; it sees derived parameters. Compiled to
+            native code when that pays (:mod:`hpo_fast.functions`).
+        vectorized : bool, default False
+            `fn` takes columns, as :meth:`columns` gives them, and returns an array (n,).
 
         Returns
         -------
         Space
             A new space; this one is unchanged.
         """
-        other = self._copy()
-        other._requirements = (*self._requirements, Function(fn, f"requirement {len(self._requirements) + 1}"))
-        return other
+        role = f"requirement {len(self.requirements) + 1}"
+        return self._with(self._functions.with_requirement(Function(fn, role, vectorized)))
 
-    def _copy(self) -> Space:
+    def _with(self, functions: Functions) -> Space:
         other = object.__new__(Space)
         other.__dict__.update(self.__dict__)
-        other._derived = dict(self._derived)
+        other._functions = functions
         return other
+
+    def compile(self) -> Space:
+        """Compile the requirements to native code now, rather than when that pays.
+
+        Returns
+        -------
+        Space
+            This one.
+
+        Raises
+        ------
+        FunctionError
+            If numba cannot compile one of them: which line, why, and what to do.
+        """
+        self._functions.compile()
+        return self
+
+    def native(self, function: Function, kind: Literal["truth", "score"]) -> NativeFunction:
+        """A function of this space's configurations as native code (see :func:`hpo_fast.native.compile`)."""
+        return self._functions.native(function, kind)
+
+    @property
+    def requirements(self) -> tuple[Function, ...]:
+        """The functions that every configuration satisfies, in the order in which they were required."""
+        return self._functions.requirements
 
     @property
     def constraint(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """:meth:`feasible`, or None if nothing is required: what the samplers pass to the core."""
-        return self.feasible if self._requirements else None
+        """What the samplers pass to the core: rows (n, d) -> whether they satisfy every requirement (n,); None if there is none."""
+        return self._functions.constraint
 
     def feasible(self, rows: np.ndarray) -> np.ndarray:
         """Which rows satisfy every requirement.
@@ -292,44 +319,7 @@ class Space:
         array (n,) of bool
         """
         rows = self._rows(rows)
-        ok = np.ones(len(rows), dtype=bool)
-        if not self._requirements:
-            return ok
-        if len(rows) == 1:
-            config = self._config(self._codec.params(rows)[0])
-            return np.array([all(f.truth([f.one(config)])[0] for f in self._requirements)])
-        columns, single = self._configs(rows)
-        for f in self._requirements:
-            ok &= f.truth(f.many(columns, len(rows), single))
-        return ok
-
-    def _config(self, params: Mapping[str, Any]) -> Config:
-        """One configuration for the functions: every parameter, and what is derived from them."""
-        values: dict[str, Any] = {}
-        active: dict[str, Any] = {}
-        for name, p in self._parameters.items():
-            active[name] = np.bool_(name in params)
-            values[name] = params[name] if name in params else _absent(p)
-        config = Config(values, active)
-        for name, f in self._derived.items():
-            values[name] = f.one(config)
-        return config
-
-    def _configs(self, rows: np.ndarray) -> tuple[Config, Callable[[int], Config]]:
-        """Columns for the functions, derived ones included, and a function that gives configuration i by itself."""
-        values = self._searched_columns(rows)
-        active = {name: ~np.isnan(rows[:, j]) for j, name in enumerate(self._parameters)}
-        columns = Config(values, active)
-        cache: dict[int, Config] = {}
-
-        def single(i: int) -> Config:
-            if i not in cache:
-                cache[i] = self._config(self._codec.params(rows[i : i + 1])[0])
-            return cache[i]
-
-        for name, f in self._derived.items():
-            values[name] = f.many(columns, len(rows), single)
-        return columns, single
+        return np.ones(len(rows), dtype=bool) if self.constraint is None else self.constraint(rows)
 
     # -- rows and values --------------------------------------------------------------------------------------------
 
@@ -367,8 +357,8 @@ class Space:
             if not isinstance(params, Mapping):
                 raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
             for name in params:
-                if name not in self._parameters and name not in self._derived:
-                    raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join([*self.names, *self._derived])}")
+                if name not in self._parameters and name not in self._functions.derived:
+                    raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join([*self.names, *self._functions.derived])}")
             for j, (name, p) in enumerate(self._parameters.items()):
                 if name in params:
                     try:
@@ -390,14 +380,14 @@ class Space:
                 missing = ~given
             if complete and missing.any():
                 raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
-        if self._derived and complete:
+        if self._functions.derived and complete:
             self._check_derived(configs, rows)
         return rows
 
     def _check_derived(self, configs: Sequence[Mapping[str, Any]], rows: np.ndarray) -> None:
         for params, row in zip(configs, rows, strict=True):
-            for name in self._derived.keys() & params.keys():
-                computed = self._config(self._codec.params(row[None])[0])[name]
+            for name in self._functions.derived.keys() & params.keys():
+                computed = self._functions.config(self._codec.params(row[None])[0], row[None])[name]
                 if not same(computed, params[name]):
                     raise ValueError(f"derived parameter {name!r} is {params[name]!r} but its function gives {computed!r}: leave it out")
 
@@ -419,16 +409,17 @@ class Space:
         ValueError
             If the shape is wrong, a value is outside the encoding, or an active parameter is NaN.
         """
-        configs: list[dict[str, Any]] = self._codec.params(self._rows(rows))
-        if self._derived:
-            for params in configs:
-                config = self._config(params)
-                params.update({name: config[name] for name in self._derived})
+        rows = self._rows(rows)
+        configs: list[dict[str, Any]] = self._codec.params(rows)
+        if self._functions.derived:
+            for i, params in enumerate(configs):
+                config = self._functions.config(params, rows[i : i + 1])
+                params.update({name: config[name] for name in self._functions.derived})
         return configs
 
     def params(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """:meth:`decode` of rows that the core has made: nothing is checked."""
-        return self.decode(rows) if self._derived else self._codec.params(rows)
+        return self.decode(rows) if self._functions.derived else self._codec.params(rows)
 
     def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Values of rows as one array a parameter, derived ones included.
@@ -444,24 +435,11 @@ class Space:
             Floats as float64, ints as int64 (float64 with NaN where the parameter is conditional and inactive), choices as
             an array of numbers if all are ints or all floats, else of objects (None where inactive).
         """
-        rows = self._rows(rows)
-        return dict(self._configs(rows)[0]._values) if self._derived else self._searched_columns(rows)
-
-    def _searched_columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return self.values(self._box.decode(rows).T)
+        return self._functions.columns(self._rows(rows))
 
     def values(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """:meth:`columns` of raw columns (d, n) of the core, without the derived ones: nothing is checked."""
-        columns = {}
-        for (name, p), numbers in zip(self._parameters.items(), raw, strict=True):
-            if p.condition is None or (active := ~np.isnan(numbers)).all():
-                columns[name] = p.values(numbers)
-                continue
-            known = p.values(numbers[active])
-            column = np.full(len(numbers), None, dtype=object) if known.dtype == object else np.full(len(numbers), np.nan)
-            column[active] = known
-            columns[name] = column
-        return columns
+        return self._functions.values(raw)
 
     def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
         """Independent rows that satisfy the requirements: uniform, but for what the priors say.
@@ -512,13 +490,9 @@ class Space:
 
     def check_feasible(self, rows: np.ndarray) -> None:
         """ValueError that names the requirement and the configuration, if one is violated."""
-        if not self._requirements:
-            return
-        for params in self._codec.params(rows):
-            config = self._config(params)
-            for f in self._requirements:
-                if not f.truth([f.one(config)])[0]:
-                    raise ValueError(f"{params!r} violates {f.role} ({getattr(f.fn, '__qualname__', f.fn)}): change it until the function is true")
+        for i, params in enumerate(self._codec.params(rows)):
+            if (f := self._functions.violated(params, rows[i : i + 1])) is not None:
+                raise ValueError(f"{params!r} violates {f.role} ({getattr(f.fn, '__qualname__', f.fn)}): change it until the function is true")
 
     def _rows(self, rows: object) -> np.ndarray:
         """`rows` as a checked array (n, d)."""
@@ -570,7 +544,7 @@ class Space:
         """
         from hpo_fast.interchange import parameters_to_optuna
 
-        if self._derived or self._requirements:
+        if self.derived or self.requirements:
             raise ValueError("derived parameters and requirements cannot be given to Optuna: compute and check them in the objective")
         return parameters_to_optuna(self._parameters)
 
@@ -594,7 +568,14 @@ class Space:
                 parameters[name] = parameter_to_dict(p)
             except ValueError as error:
                 raise ValueError(f"parameter {name!r}: {error}") from None
-        return {"format": 1, "parameters": parameters, "derived": self.derived, "requirements": len(self._requirements)}
+        functions = [*self._functions.derived.items(), *enumerate(self.requirements)]
+        return {
+            "format": 1,
+            "parameters": parameters,
+            "derived": self.derived,
+            "requirements": len(self.requirements),
+            "vectorized": [key for key, f in functions if f.vectorized],   # names of derived ones, positions of requirements
+        }
 
     @classmethod
     def from_dict(
@@ -628,6 +609,7 @@ class Space:
             if data["format"] != 1:
                 raise ValueError(f"format {data['format']!r} of the space is unknown: this version reads format 1")
             listed, n_requirements = list(data["derived"]), int(data["requirements"])
+            vectorized = list(data.get("vectorized", []))
             parameters = {name: parameter_from_dict(p) for name, p in data["parameters"].items()}
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise ValueError(f"not a description of a space: {error!r}") from error
@@ -637,9 +619,9 @@ class Space:
             raise ValueError(f"the space has {n_requirements} requirements, got {len(requirements)} functions: pass requirements=[...]")
         space = cls(parameters)
         for name in listed:
-            space = space.derive(name, derived[name])
-        for fn in requirements:
-            space = space.require(fn)
+            space = space.derive(name, derived[name], vectorized=name in vectorized)
+        for k, fn in enumerate(requirements):
+            space = space.require(fn, vectorized=k in vectorized)
         return space
 
     @property
@@ -657,16 +639,15 @@ class Space:
         ]
 
     def __reduce__(self) -> Any:
-        derived = {name: f.fn for name, f in self._derived.items()}
-        return (_rebuild, (self._parameters, derived, tuple(f.fn for f in self._requirements)))
+        return (_rebuild, (self._parameters, *self._functions.description()))
 
 
-def _rebuild(parameters: dict[str, Parameter], derived: dict[str, Any], requirements: tuple[Any, ...]) -> Space:
+def _rebuild(parameters: dict[str, Parameter], derived: tuple[Any, ...], requirements: tuple[Any, ...]) -> Space:
     space = Space(parameters)
-    for name, fn in derived.items():
-        space = space.derive(name, fn)
-    for fn in requirements:
-        space = space.require(fn)
+    for name, fn, vectorized in derived:
+        space = space.derive(name, fn, vectorized=vectorized)
+    for fn, vectorized in requirements:
+        space = space.require(fn, vectorized=vectorized)
     return space
 
 
@@ -682,10 +663,3 @@ def _short(p: Parameter) -> str:
     text += f", default={p.default!r}" if p.default is not NO_DEFAULT else ""
     text += f", prior={p.prior!r}" if p.prior is not None else ""
     return text + ")"
-
-
-def _absent(p: Parameter) -> Any:
-    """How a function sees the parameter while it is inactive."""
-    if isinstance(p, (Float, Int)):
-        return math.nan
-    return None if p.values(np.zeros(1)).dtype == object else math.nan

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -221,3 +223,100 @@ def test_same(a, b):
 @pytest.mark.parametrize(("a", "b"), [(1, 2), (math.nan, 1), ("a", "b"), (None, 0), ("1", 1), (1.0, 1.000001), (np.array([1, 2]), 1)])
 def test_not_same(a, b):
     assert not same(a, b)
+
+
+# -- vectorized=True --------------------------------------------------------------------------------------------------------
+
+VECTORIZED = {
+    "numbers": (lambda p: p.rank * p.batch <= 64, FUNCTIONS["vectorised"][1]),
+    "where": (lambda p: np.where(p.batch == 8, p.rank < 3, True), FUNCTIONS["if"][1]),
+    "strings": (lambda p: np.isin(p.name.astype(str), ["adam", "None"]), FUNCTIONS["in"][1]),
+    "objects": (lambda p: np.array([len(layers) <= 2 for layers in p.layers]), FUNCTIONS["len"][1]),
+    "active": (lambda p: ~p.active("momentum") | (p.momentum < 0.5), FUNCTIONS["active"][1]),
+    "truth values as objects": (lambda p: (p.name == "sgd").astype(object), FUNCTIONS["string"][1]),
+}
+
+
+@pytest.mark.parametrize("name", VECTORIZED)
+def test_vectorised_functions(name):
+    fn, oracle = VECTORIZED[name]
+    s = space().require(fn, vectorized=True).derive("out", fn, vectorized=True)
+    expected = [bool(oracle(c)) for c in CONFIGS]
+    assert s.feasible(ROWS).tolist() == expected
+    assert [bool(s.feasible(ROWS[i : i + 1])) for i in range(20)] == expected[:20]
+    assert s.columns(ROWS)["out"].tolist() == expected
+    decoded = [c["out"] for c in s.decode(ROWS)]
+    assert decoded == expected
+    assert type(decoded[0]) is bool
+    for row, holds in zip(ROWS[:20], expected, strict=False):
+        if holds:
+            s.check_feasible(row[None])
+        else:
+            with pytest.raises(ValueError, match="violates requirement 1"):
+                s.check_feasible(row[None])
+
+
+def test_vectorised_functions_get_columns_always():
+    shapes = []
+
+    def fn(p):
+        shapes.append({np.shape(p[name]) for name in ("rank", "name", "momentum", "double")} | {p.active("mode").shape})
+        assert isinstance(p.rank, np.ndarray)
+        assert p.name.dtype == p.layers.dtype == object
+        return p.double > 4
+
+    s = space().derive("double", lambda p: 2 * p.rank if p.rank > 2 else 0).require(fn, vectorized=True)
+    assert s.feasible(ROWS).tolist() == [c["rank"] > 2 for c in CONFIGS]
+    assert shapes.pop() == {(300,)}
+    s.feasible(ROWS[:1])
+    assert shapes.pop() == {(1,)}
+    assert all(c["double"] > 4 for c in s.decode(s.sample(50)))
+
+
+@pytest.mark.parametrize("n", [1, 50])
+@pytest.mark.parametrize(
+    ("result", "got"),
+    [
+        (lambda n: True, "bool True"),
+        (lambda n: [True] * n, "list"),
+        (lambda n: np.ones(n + 1), r"an array \(\d+,\)"),
+        (lambda n: np.ones((n, 1)), r"an array \(\d+, 1\)"),
+    ],
+)
+def test_what_a_vectorised_function_must_return(n, result, got):
+    message = rf"vectorized=True the function gets columns \({n},\) and must return an array \({n},\), got {got}"
+    with pytest.raises(ValueError, match=f"requirement 1: with {message}"):
+        space().require(lambda p: result(n), vectorized=True).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match=f"derived parameter 'a': with {message}"):
+        space().derive("a", lambda p: result(n), vectorized=True).columns(ROWS[:n])
+
+
+@pytest.mark.parametrize("n", [1, 50])
+def test_other_errors_of_vectorised_functions(n):
+    with pytest.raises(ValueError, match=r"requirement 1: the function must return True or False, got .*'yes'"):
+        space().require(lambda p: np.full(n, "yes"), vectorized=True).feasible(ROWS[:n])
+    if n > 1:   # a column of length one has a truth value
+        with pytest.raises(ValueError, match="requirement 1: the function failed with ValueError: The truth value of an array"):
+            space().require(lambda p: p.rank > 1 and p.batch > 8, vectorized=True).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match=r"requirement 1: the function failed with AttributeError: no parameter 'rnk'"):
+        space().require(lambda p: p.rnk, vectorized=True).feasible(ROWS[:n])
+    for wrong in (1, None, "yes"):
+        with pytest.raises(TypeError, match=r"requirement 1: vectorized=.* must be True or False"):
+            space().require(lambda p: True, vectorized=wrong)
+
+
+def is_small(p):
+    return p.rank < 3
+
+
+def test_vectorised_functions_survive_storage():
+    s = space().require(is_small).derive("a", is_small).derive("b", is_small, vectorized=True).require(is_small, vectorized=True)
+    again = pickle.loads(pickle.dumps(s))
+    assert again == s
+    assert [f.vectorized for f in again.requirements] == [False, True]
+    other = hf.Space.from_dict(json.loads(json.dumps(s.to_dict())), derived={"a": is_small, "b": is_small}, requirements=[is_small, is_small])
+    assert other == s
+    assert s != space().require(is_small).derive("a", is_small).derive("b", is_small).require(is_small)
+    old = {**s.to_dict(), "derived": [], "requirements": 1}
+    del old["vectorized"]
+    assert hf.Space.from_dict(old, requirements=[is_small]) == space().require(is_small)

@@ -6,12 +6,15 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include "base/view.h"
 #include "space/box.h"
+#include "space/native.h"
 
 namespace hpo {
 
@@ -61,14 +64,17 @@ Array suggest(std::size_t dims, std::size_t n, const Fill& fill) {
     return out;
 }
 
-// A Python callable rows (n, d) -> bool (n,) as a constraint, called with the GIL; None is no constraint. It owns the callable.
-inline Feasible feasible_from(const py::object& callable) {
-    if (callable.is_none()) return {};
-    const std::shared_ptr<py::object> owned(new py::object(callable), [](py::object* last) {
-        const py::gil_scoped_acquire gil;
-        delete last;
-    });
-    return [owned](ConstMatrix rows, std::uint8_t* ok) {
+// A Python object that may be let go on any thread.
+inline std::shared_ptr<py::object> owned(const py::object& object) {
+    return {new py::object(object), [](py::object* last) {
+                const py::gil_scoped_acquire gil;
+                delete last;
+            }};
+}
+
+// A Python callable rows (n, d) -> bool (n,) as a constraint, called with the GIL. It owns the callable.
+inline Feasible python_feasible(const py::object& callable) {
+    return [owned = owned(callable)](ConstMatrix rows, std::uint8_t* ok) {
         const py::gil_scoped_acquire gil;
         Array copy = new_array(rows.rows, rows.cols);
         std::copy_n(rows.data, rows.rows * rows.cols, copy.mutable_data());
@@ -78,6 +84,37 @@ inline Feasible feasible_from(const py::object& callable) {
             throw std::invalid_argument("a constraint must return one truth value per row, got shape " + shape_of(mask));
         std::copy_n(mask.data(), rows.rows, ok);
     };
+}
+
+// Requirements compiled to native code, called without the GIL. Keeps what it was made of.
+class Constraint {
+public:
+    // kernels: objects with an `address`; python: the callable for rows at which one of them raises.
+    Constraint(const Box& box, py::list kernels, py::object python) : dims_(box.dims()), kernels_(std::move(kernels)), python_(std::move(python)) {
+        std::vector<NativeKernel<std::uint8_t>> addresses;
+        for (const py::handle kernel : kernels_)
+            addresses.push_back(reinterpret_cast<NativeKernel<std::uint8_t>>(kernel.attr("address").cast<std::uintptr_t>()));
+        feasible_ = native_feasible(box, std::move(addresses), python_feasible(python_));
+    }
+    Constraint(const Constraint&) = delete;
+    Constraint& operator=(const Constraint&) = delete;
+
+    std::size_t dims() const { return dims_; }
+    const Feasible& feasible() const { return feasible_; }
+
+private:
+    std::size_t dims_;
+    py::list kernels_;
+    py::object python_;
+    Feasible feasible_;
+};
+
+// What may stand for a constraint: None, a Constraint or a Python callable.
+inline Feasible feasible_from(const py::object& callable) {
+    if (callable.is_none()) return {};
+    if (py::isinstance<Constraint>(callable))
+        return [owned = owned(callable), &constraint = callable.cast<const Constraint&>()](ConstMatrix rows, std::uint8_t* ok) { constraint.feasible()(rows, ok); };
+    return python_feasible(callable);
 }
 
 }  // namespace hpo

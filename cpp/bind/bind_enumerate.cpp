@@ -10,6 +10,7 @@
 #include <pybind11/stl.h>
 
 #include "bind/arrays.h"
+#include "bind/index.h"
 #include "bind/register.h"
 #include "enumerate/distinct.h"
 #include "enumerate/grid.h"
@@ -22,18 +23,6 @@
 namespace hpo {
 
 namespace {
-
-// Python integers, negative ones modulo 2^128.
-Index to_index(const py::int_& value) {
-    const std::uint64_t low = PyLong_AsUnsignedLongLongMask(value.ptr());
-    const py::int_ above(value >> py::int_(64));
-    return make_index(PyLong_AsUnsignedLongLongMask(above.ptr()), low);
-}
-
-py::int_ from_index(Index index) {
-    const py::int_ high(static_cast<std::uint64_t>(index >> 64)), low(static_cast<std::uint64_t>(index));
-    return (high << py::int_(64)) | low;
-}
 
 // `first`, if [first, first + n) lies in the stream.
 Index checked(const ConfigStream& stream, const py::int_& first, std::size_t n) {

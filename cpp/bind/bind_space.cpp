@@ -174,6 +174,17 @@ void register_space(py::module_& m) {
              py::keep_alive<1, 2>())
         .def("params", &Codec::params, py::arg("rows"));
 
+    py::class_<Constraint>(m, "Constraint")
+        .def(py::init<const Box&, py::list, py::object>(), py::arg("box"), py::arg("kernels"), py::arg("python"), py::keep_alive<1, 2>())
+        .def("__call__", [](const Constraint& constraint, const Array& rows) {
+            const ConstMatrix u = matrix(rows, constraint.dims(), "rows");
+            py::array_t<bool> out(static_cast<py::ssize_t>(u.rows));
+            auto* ok = reinterpret_cast<std::uint8_t*>(out.mutable_data());
+            const py::gil_scoped_release release;
+            constraint.feasible()(u, ok);
+            return out;
+        }, py::arg("rows"));
+
     py::class_<RowSet>(m, "RowSet")
         .def(py::init<std::size_t>(), py::arg("dims"))
         .def("__len__", &RowSet::size)

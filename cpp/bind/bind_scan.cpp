@@ -1,0 +1,49 @@
+// The fused scan of a stream.
+
+#include <cstdint>
+#include <vector>
+
+#include <pybind11/stl.h>
+
+#include "bind/arrays.h"
+#include "bind/index.h"
+#include "bind/register.h"
+#include "enumerate/scan.h"
+
+namespace hpo {
+
+void register_scan(py::module_& m) {
+    py::class_<Scan>(m, "Scan")
+        .def(py::init<std::size_t>(), py::arg("top"))
+        .def_property_readonly("seen", [](const Scan& s) { return from_index(s.seen); })
+        .def_property_readonly("feasible", [](const Scan& s) { return from_index(s.feasible); })
+        .def_property_readonly("best", [](const Scan& s) {
+            py::list out;
+            for (const Scored& best : s.best.sorted()) out.append(py::make_tuple(best.score, from_index(best.position)));
+            return out;
+        })
+        .def("add", [](Scan& s, const std::vector<std::pair<double, py::int_>>& best, const py::int_& seen, const py::int_& feasible) {
+            for (const auto& [score, position] : best) s.best.offer({score, to_index(position)});
+            s.seen += to_index(seen);
+            s.feasible += to_index(feasible);
+        }, py::arg("best"), py::arg("seen"), py::arg("feasible"))
+        // kernels: objects with an `address`. The first (kernel, position) at which one raised, or None.
+        .def("run", [](Scan& s, const ConfigStream& stream, const py::int_& first, std::uint64_t n, const py::list& where, const py::object& score,
+                       bool maximize, int threads) -> py::object {
+            const Index from = to_index(first);
+            if (from > stream.size() || n > stream.size() - from) throw std::invalid_argument("positions [first, first + n) must lie in the stream");
+            std::vector<NativeKernel<std::uint8_t>> kernels;
+            for (const py::handle kernel : where)
+                kernels.push_back(reinterpret_cast<NativeKernel<std::uint8_t>>(kernel.attr("address").cast<std::uintptr_t>()));
+            const auto scorer = score.is_none() ? nullptr : reinterpret_cast<NativeKernel<double>>(score.attr("address").cast<std::uintptr_t>());
+            std::optional<Raised> raised;
+            {
+                const py::gil_scoped_release release;
+                raised = scan(stream, from, n, kernels, scorer, maximize, threads, &s);
+            }
+            if (!raised) return py::none();
+            return py::make_tuple(raised->which, from_index(raised->position));
+        }, py::arg("stream"), py::arg("first"), py::arg("n"), py::arg("where"), py::arg("score"), py::arg("maximize"), py::arg("threads"));
+}
+
+}  // namespace hpo

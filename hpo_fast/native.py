@@ -1,0 +1,247 @@
+"""User functions as native code: a Python function of one configuration, compiled by numba into a loop over raw columns.
+
+The loop is called by address and needs no GIL::
+
+    int64_t kernel(const double* columns, int64_t stride, int64_t n, T* out);
+
+Configuration i has the raw number ``columns[j * stride + i]`` of parameter j, as ``Box.decode`` gives it (a real's value, the
+level index of anything else, NaN if inactive). T is uint8 for a truth and double for a score. The kernel returns n, or the
+index i < n at which the function raised; results before i are there. Everything is compiled into one loop, the function,
+the derived parameters that it reads and the helpers that it calls, and vectorised where it is arithmetic.
+
+How a configuration looks to compiled code is in :mod:`hpo_fast.config_type`, what a user should know in
+:mod:`hpo_fast.functions`. This module imports numba: import it where it is needed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import functools
+import linecache
+import operator
+import re
+import threading
+from types import CellType, CodeType, FunctionType
+from typing import Any, Literal
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import register_jitable
+
+from hpo_fast.config_type import REFUSED, ChoiceType, ConfigType, Layout, as_number, new_config
+from hpo_fast.functions import Function, FunctionError
+
+__all__ = ["Layout", "NativeFunction", "compile"]
+
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": True}
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}   # only ever called by a kernel
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
+_LOCK = threading.RLock()
+
+
+class NativeFunction:
+    """A compiled function; it must outlive the use of its address.
+
+    Attributes
+    ----------
+    address : int
+        Of the kernel (see the module).
+    role : str
+        Names the function in errors.
+    dtype : dtype
+        Of what it writes: uint8 for a truth, float64 for a score.
+    """
+
+    def __init__(self, compiled: Any, role: str, dtype: np.dtype[Any]) -> None:
+        self._compiled = compiled
+        self.address: int = compiled.address
+        self.role = role
+        self.dtype = dtype
+
+    def blocks(self, columns: np.ndarray) -> np.ndarray:
+        """Results of raw columns, without the GIL.
+
+        Parameters
+        ----------
+        columns : array (d, n) of float64
+            Raw numbers.
+
+        Returns
+        -------
+        array (n,) of bool or float64
+
+        Raises
+        ------
+        ValueError
+            If the function raised at a configuration.
+        """
+        columns = np.ascontiguousarray(columns, dtype=np.float64)
+        n = columns.shape[1]
+        out = np.empty(n, self.dtype)
+        done = _SIGNATURE(self.address)(columns.ctypes.data, n, n, out.ctypes.data)
+        if done < n:
+            raise ValueError(f"{self.role}: the compiled function raised an exception at configuration {done}")
+        return out.view(bool) if self.dtype == np.uint8 else out
+
+
+def compile(layout: Layout, function: Function, kind: Literal["truth", "score"]) -> NativeFunction:
+    """A user function as native code: compiled once for a layout and kept, by whichever thread comes first.
+
+    Parameters
+    ----------
+    layout : Layout
+        The space's parameters and derived parameters.
+    function : Function
+        A function of one configuration.
+    kind : {"truth", "score"}
+        Whether its result is taken as true or false, or as a number.
+
+    Returns
+    -------
+    NativeFunction
+
+    Raises
+    ------
+    FunctionError
+        If numba cannot compile it: which line, why, and what to do.
+    """
+    with _LOCK:
+        try:
+            compiled = _kernel(layout, _Key(function), kind)
+        except FunctionError as error:
+            raise error from None
+    return NativeFunction(compiled, function.role, np.dtype(np.uint8 if kind == "truth" else np.float64))
+
+
+class _Key:
+    """A function in a cache: two are one if they run the same Python function."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.function.fn is other.function.fn and self.function.vectorized is other.function.vectorized
+
+    def __hash__(self) -> int:
+        return hash(id(self.function.fn))
+
+
+@functools.lru_cache(maxsize=256)
+def _kernel(layout: Layout, key: _Key, kind: str) -> Any:
+    function = key.function
+    config_type = ConfigType(layout, _derived)
+    fn = _compile(function, config_type)
+    result = fn.overloads[(config_type,)].signature.return_type
+    plain = result.type if isinstance(result, types.Optional) else result
+    if not isinstance(plain, (types.Integer, types.Float, types.Boolean)) and getattr(plain, "numbers", None) is None:
+        raise _error(function, f"it must return {'True or False' if kind == 'truth' else 'a number'}, and returns {_plain(result)}")
+    config = new_config(config_type)
+    convert: Any = bool if kind == "truth" else operator.pos   # +True is 1
+    if isinstance(result, ChoiceType):
+        number = as_number(result)
+        convert = register_jitable(lambda value: number(value) != 0) if kind == "truth" else number
+
+    def kernel(columns, stride, n, out):
+        for i in range(n):
+            try:
+                out[i] = convert(fn(config(columns, stride, i)))
+            except Exception:
+                return i
+        return n
+
+    out = types.CPointer(types.uint8 if kind == "truth" else types.float64)
+    return numba.cfunc(types.int64(types.CPointer(types.float64), types.int64, types.int64, out), **_OPTIONS)(kernel)
+
+
+def _derived(layout: Layout, name: str) -> Any:
+    return _derived_from(layout.before(name), _Key(layout.derived[name]))
+
+
+@functools.lru_cache(maxsize=256)
+def _derived_from(layout: Layout, key: _Key) -> Any:
+    return _compile(key.function, ConfigType(layout, _derived))
+
+
+def _compile(function: Function, config_type: ConfigType) -> Any:
+    """The function as a numba function compiled for a configuration type."""
+    if function.vectorized:
+        raise FunctionError(f"{function.role} takes columns (vectorized=True), so it is not compiled: write it as a function of one configuration")
+    if not isinstance(function.fn, FunctionType):
+        raise _error(function, f"an object of type {type(function.fn).__name__} is not a plain function")
+    try:
+        fn = _jit(function.fn, {})
+        fn.compile((config_type,))
+    except Exception as error:
+        # numba raises anew what is raised while it resolves types; the error of a derived parameter is the one to report.
+        inner: BaseException | None = error
+        while inner is not None and not isinstance(inner, FunctionError):
+            inner = inner.__cause__ or inner.__context__
+        raise inner or _error(function, _reason(error), getattr(error, "loc", None)) from error
+    return fn
+
+
+def _jit(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:
+    """A function for numba to compile, with the plain functions that it names, and its constant sets as tuples.
+
+    `made` holds what was made before, for functions that call each other.
+    """
+    names: dict[str, Any] = {"__builtins__": builtins, "__name__": fn.__module__}
+    cells = tuple(CellType() for _ in fn.__closure__ or ())
+    copy = FunctionType(_without_sets(fn.__code__), names, fn.__name__, fn.__defaults__, cells)
+    copy.__kwdefaults__ = fn.__kwdefaults__
+    made[fn] = numba.njit(**_INNER)(copy)
+
+    def constant(value: Any) -> Any:
+        if isinstance(value, FunctionType):
+            return made[value] if value in made else _jit(value, made)
+        return tuple(value) if isinstance(value, (set, frozenset)) else value
+
+    names.update({name: constant(fn.__globals__[name]) for name in _global_names(fn.__code__) if name in fn.__globals__})
+    for cell, original in zip(cells, fn.__closure__ or (), strict=True):
+        cell.cell_contents = constant(original.cell_contents)
+    return made[fn]
+
+
+def _nested(code: CodeType) -> list[CodeType]:
+    return [c for c in code.co_consts if isinstance(c, CodeType)]
+
+
+def _global_names(code: CodeType) -> set[str]:
+    return set(code.co_names).union(*map(_global_names, _nested(code)))
+
+
+def _without_sets(code: CodeType) -> CodeType:
+    """The code with ``in {"a", "b"}`` as ``in ("a", "b")``."""
+    constants = (tuple(c) if isinstance(c, frozenset) else _without_sets(c) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.replace(co_consts=tuple(constants))
+
+
+def _error(function: Function, reason: str, loc: Any = None) -> FunctionError:
+    """The error of a function; `loc` is the place in its source, if it is not its beginning."""
+    where = ""
+    if isinstance(function.fn, FunctionType):
+        code = function.fn.__code__
+        file, line = (loc.filename, loc.line) if loc is not None else (code.co_filename, code.co_firstlineno)
+        where = f"\n  {file}:{line}: {linecache.getline(file, line).strip()[:160]}"
+    return FunctionError(
+        f"{function.role} cannot be compiled to native code: {reason}{where}\n"
+        "Write it with numbers, comparisons and math, or over columns (NumPy arrays) and say vectorized=True."
+    )
+
+
+def _reason(error: Exception) -> str:
+    """One sentence of numba's many."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    if (ours := re.search(f"{REFUSED}(.*)", text)) is not None:
+        return ours[1]
+    if (call := re.search(r"No implementation of function .* found for signature:\s*>>> (.*)", text)) is not None:
+        text = f"numba has no {call[1]}"
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Failed in nopython mode")]
+    return _plain(lines[0]) if lines else type(error).__name__
+
+
+def _plain(text: object) -> str:
+    """Without the names of types that only exist here, and short."""
+    return re.sub(r"\bchoice\d+", "choice", re.sub(r"\bconfiguration\d+", "configuration", str(text)))[:300]

@@ -1,0 +1,331 @@
+"""Streams read to the end: decode, filter, score and keep the best, in constant memory.
+
+User functions are compiled (:mod:`hpo_fast.native`) and called block by block from ``cpp/enumerate/scan``, by all threads and without
+the GIL. What cannot be compiled, a surrogate for one, is called with whole blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hpo_fast import _core
+from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_flag, check_int
+from hpo_fast.functions import Function
+from hpo_fast.space import Space
+from hpo_fast.streams import Sobol, Stream, Uniform
+
+FORMS = ("config", "columns", "rows")
+_SLICE_SECONDS = 0.25   # between two looks at the clock and at Ctrl-C
+_FIRST_SLICE = 2**16    # positions
+_BLOCK = 2**14          # positions that a function of whole blocks gets at a time
+_ATTEMPTS = 3           # at a shard whose worker failed
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What :func:`scan` found.
+
+    Attributes
+    ----------
+    indices : array (k,)
+        Positions in the stream, best first: int64, or Python ints beyond 64 bits.
+    scores : array (k,) of float
+    configs : list of k dicts
+    n_seen, n_feasible : int
+        Positions read, and those that satisfy the requirements and `where`.
+    next : int
+        The position to go on from: the stream's size if it was read to the end.
+    seconds : float
+    """
+
+    indices: np.ndarray
+    scores: np.ndarray
+    configs: list[dict[str, Any]]
+    n_seen: int
+    n_feasible: int
+    next: int
+    seconds: float
+    _key: tuple[Any, ...] = field(repr=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stream was read to the end."""
+        return bool(self.next == self._key[0])
+
+    def to_pandas(self) -> Any:
+        """The configurations as a data frame, with their index and score; needs pandas."""
+        import pandas as pd  # type: ignore[import-untyped]
+
+        return pd.DataFrame([{"index": i, "score": s, **c} for i, s, c in zip(self.indices.tolist(), self.scores.tolist(), self.configs, strict=True)])
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done to a part of a stream: everything a worker needs."""
+
+    stream: Stream
+    score: Callable[[Any], Any] | None
+    on: str
+    where: Callable[[Any], Any] | None
+    top: int
+    minimize: bool
+
+    def functions(self) -> tuple[list[Function], Function | None]:
+        """What must hold, the stream's requirements included, and the score."""
+        sampled = isinstance(self.stream, Uniform)   # which has only feasible configurations
+        where = [] if sampled else list(self.stream.space.requirements)
+        if self.where is not None:
+            where.append(Function(self.where, "where"))
+        return where, None if self.score is None else Function(self.score, "score", vectorized=self.on == "columns")
+
+    def run(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
+        """Add positions [first, first + n) to what was found."""
+        where, score = self.functions()
+        space = self.stream.space
+        if self.on == "rows" or any(f.vectorized for f in where) or (score is not None and score.vectorized):
+            self._run_blocks(first, n, threads, found)
+            return
+        kernels: list[object] = [space.native(f, "truth") for f in where]
+        scorer = None if score is None else space.native(score, "score")
+        raised = found.run(self.stream.core, first, n, kernels, scorer, not self.minimize, threads)
+        if raised is not None:
+            function = where[raised[0]] if raised[0] < len(where) else score
+            params = space.params(self.stream.core.rows(raised[1], 1))[0]
+            raise ValueError(f"{function.role if function else 'score'}: the function raised an exception at position {raised[1]}, {params}")
+
+    def _run_blocks(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
+        def part(a: int) -> tuple[list[tuple[float, int]], int, int]:
+            rows = self.stream.core.rows(a, min(_BLOCK, first + n - a))
+            kept = np.flatnonzero(self._holds(rows))
+            if self.score is None or len(kept) == 0:
+                return [], len(rows), len(kept)
+            scores = self._scores(rows[kept]) * (1.0 if self.minimize else -1.0)
+            order = np.argsort(scores, kind="stable")[: self.top]   # NaN last
+            best = [(float(scores[i]), a + int(kept[i])) for i in order if scores[i] == scores[i]]
+            return best, len(rows), len(kept)
+
+        starts = range(first, first + n, _BLOCK)
+        if threads == 1:
+            parts = [part(a) for a in starts]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                parts = list(pool.map(part, starts))
+        for best, seen, feasible in parts:
+            found.add(best, seen, feasible)
+
+    def _holds(self, rows: np.ndarray) -> np.ndarray:
+        space = self.stream.space if self.where is None else self.stream.space.require(self.where)
+        return np.ones(len(rows), dtype=bool) if isinstance(self.stream, Uniform) and self.where is None else space.feasible(rows)
+
+    def _scores(self, rows: np.ndarray) -> np.ndarray:
+        assert self.score is not None
+        if self.on == "rows":
+            scores = np.asarray(self.score(rows))
+        elif self.on == "columns":
+            scores = np.asarray(self.score(self.stream.space.columns(rows)))
+        else:
+            return self.stream.space.native(Function(self.score, "score"), "score").blocks(self.stream.space.box.decode(rows).T)
+        if scores.shape != (len(rows),) or scores.dtype.kind not in "biuf":
+            raise ValueError(f"score: the function must return {len(rows)} numbers for {len(rows)} configurations, got {scores.dtype} of shape {scores.shape}")
+        return scores.astype(float)
+
+
+def _part(job: _Job, first: int, n: int, threads: int) -> tuple[list[tuple[float, int]], int, int]:
+    """What a worker finds in its shard."""
+    found = _core.Scan(job.top)
+    job.run(first, n, threads, found)
+    return found.best, found.seen, found.feasible
+
+
+def scan(
+    stream: Stream,
+    score: Callable[[Any], Any] | None = None,
+    *,
+    on: str = "config",
+    where: Callable[[Any], Any] | None = None,
+    top: int = 10,
+    minimize: bool = True,
+    threads: int = 1,
+    start: int | ScanResult = 0,
+    progress: Callable[[int, int], Any] | None = None,
+    executor: Any = None,
+    shards: int | None = None,
+) -> ScanResult:
+    """The best configurations of a stream.
+
+    Parameters
+    ----------
+    stream : Stream
+        ``hf.Grid``, ``hf.Uniform``, ``hf.Sobol``, or a view of one. Its requirements hold.
+    score : callable, optional
+        Without one, configurations are only counted. NaN is never among the best.
+    on : {"config", "columns", "rows"}
+        What `score` takes: one configuration, and it is compiled (see :mod:`hpo_fast.functions`); or whole blocks, as columns by name
+        or as encoded rows (n, d), and it returns n numbers: ``hf.scan(stream, model.log_ei, on="rows", minimize=False)`` for a model of
+        ``hf.surrogate``.
+    where : callable, optional
+        A further requirement, a function of one configuration; compiled.
+    top : int, default 10
+        How many are kept.
+    minimize : bool, default True
+        Whether small scores are good.
+    threads : int, default 1
+        Of this process, or of each worker of `executor`.
+    start : int or ScanResult, default 0
+        The position to begin at; or the result of a scan that was interrupted, to go on from.
+    progress : callable, optional
+        Called with (positions read, positions in all) a few times a second.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where shards are scanned. What is sent there must pickle: for processes, functions that a module defines. A shard whose worker
+        fails is scanned again, up to three times in all, and counted once.
+    shards : int, optional
+        Parts for `executor`; by default 64.
+
+    Returns
+    -------
+    ScanResult
+        The same for any number of threads and shards: ties go to the smaller position. After Ctrl-C, what was found until then, with
+        ``complete`` False (without `executor`).
+
+    Raises
+    ------
+    FunctionError
+        If a function cannot be compiled: which line, why, and what to do.
+    ValueError
+        If a function raises, naming the configuration; or for arguments out of range.
+
+    Notes
+    -----
+    O(size) time, O(top + threads x block) memory.
+
+    Examples
+    --------
+    >>> import hpo_fast as hf
+    >>> grid = hf.Grid(hf.Space({"x": hf.Int(0, 999), "y": hf.Int(0, 999)}))
+    >>> best = hf.scan(grid, lambda p: (p.x - 3) ** 2 + p.y, where=lambda p: p.x * p.y >= 12, top=1)
+    >>> best.configs, best.n_seen, best.n_feasible
+    ([{'x': 3, 'y': 4}], 1000000, 997972)
+    """
+    if not isinstance(stream, Stream):
+        raise TypeError(f"stream={stream!r} must be an hf.Grid, hf.Uniform or hf.Sobol")
+    for name, function in (("score", score), ("where", where), ("progress", progress)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name}={function!r} must be a function")
+    if on not in FORMS:
+        raise ValueError(f"on={on!r} must be one of {', '.join(FORMS)}")
+    top, threads = check_int("top", top, 0, MAX_BATCH), check_int("threads", threads, 1, MAX_THREADS)
+    job = _Job(stream, score, on, where, top, check_flag("scan", "minimize", minimize))
+    key = (stream.size, top, job.minimize)
+    found, first = _core.Scan(top), 0
+    if isinstance(start, ScanResult):
+        if start._key != key:
+            raise ValueError("start is the result of a scan of another stream, top or direction")
+        sign = 1.0 if job.minimize else -1.0
+        found.add([(sign * float(s), int(i)) for s, i in zip(start.scores, start.indices, strict=True)], start.n_seen, start.n_feasible)
+        first = start.next
+    else:
+        first = check_int("start", start, 0, stream.size)
+    began = time.perf_counter()
+    report = progress or (lambda done, total: None)
+    if executor is None:
+        end = _here(job, first, threads, found, report)
+    else:
+        _elsewhere(job, first, threads, found, report, executor, check_int("shards", 64 if shards is None else shards, 1, MAX_BATCH))
+        end = stream.size
+    return _result(job, found, end, time.perf_counter() - began, key)
+
+
+def _here(job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any]) -> int:
+    """Scan from `first` on in slices; where it ended."""
+    size, n = job.stream.size, _FIRST_SLICE
+    with contextlib.suppress(KeyboardInterrupt):
+        while first < size:
+            n = min(n, size - first)
+            began = time.perf_counter()
+            job.run(first, n, threads, found)
+            first += n
+            report(first, size)
+            n = max(_FIRST_SLICE, min(4 * n, int(n * _SLICE_SECONDS / max(time.perf_counter() - began, 1e-6))))
+    return first
+
+
+def _elsewhere(
+    job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any], executor: Any, shards: int
+) -> None:
+    """Scan shards on an executor."""
+    pool: Executor = executor.get_executor() if hasattr(executor, "get_executor") else executor
+    if not hasattr(pool, "submit"):
+        raise TypeError(f"executor={executor!r} must be a concurrent.futures.Executor or a dask.distributed.Client")
+    size = job.stream.size
+    left = size - first
+    bounds = [first + left * k // shards for k in range(shards + 1)]
+    waiting: dict[Future[Any], tuple[int, int, int]] = {}
+
+    def submit(a: int, b: int, attempt: int) -> None:
+        waiting[pool.submit(_part, job, a, b - a, threads)] = (a, b, attempt)
+
+    for a, b in itertools.pairwise(bounds):
+        if a < b:
+            submit(a, b, 1)
+    done = first
+    while waiting:
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            a, b, attempt = waiting.pop(future)
+            error = future.exception()
+            if error is None:
+                found.add(*future.result())
+                done += b - a
+                report(done, size)
+            elif isinstance(error, (ValueError, TypeError)) or attempt == _ATTEMPTS:   # it would happen again
+                for other in waiting:
+                    other.cancel()
+                raise error
+            else:
+                submit(a, b, attempt + 1)
+
+
+def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[Any, ...]) -> ScanResult:
+    best = found.best
+    positions = [position for _, position in best]
+    rows = [job.stream.core.rows(p, 1) for p in positions]
+    configs = job.stream.space.params(np.concatenate(rows)) if rows else []
+    indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
+    scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
+    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key)
+
+
+def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:
+    """How many configurations of a stream satisfy its requirements and `where`; O(size) time.
+
+    Arguments and errors as for :func:`scan`.
+    """
+    return scan(stream, where=where, top=0, threads=threads).n_feasible
+
+
+def feasible_fraction(space: Space, n: int = 100_000, seed: int = 0, *, threads: int = 1) -> float:
+    """The share of a space's configurations that satisfy its requirements, from `n` points of a Sobol sequence.
+
+    Parameters
+    ----------
+    space : Space
+    n : int, default 100000
+        The error is about ``1 / sqrt(n)`` at most, usually far less.
+    seed : int, default 0
+    threads : int, default 1
+
+    Returns
+    -------
+    float
+    """
+    if not isinstance(space, Space):
+        raise TypeError(f"space must be a Space, got {type(space).__name__}")
+    n = check_int("n", n, 1)
+    return count(Sobol(space, n, seed), threads=threads) / n
