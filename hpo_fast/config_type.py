@@ -31,7 +31,7 @@ from numba.core.imputils import lower_builtin, lower_cast, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer, infer_getattr, signature
 from numba.extending import intrinsic, models, overload, overload_method, register_jitable, register_model
 
-from hpo_fast.functions import Function
+from hpo_fast.functions import Function, FunctionError
 from hpo_fast.parameters import Categorical, Int, Ordinal, Parameter, identity, value_reader
 
 _I1, _I32, _I64, _F64 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.DoubleType()
@@ -70,18 +70,26 @@ class Layout:
 
 
 class ConfigType(types.Type):
-    """A configuration of a layout; `compile_derived` gives the compiled numba function of a derived parameter."""
+    """A configuration of a layout; `compile_derived` gives the compiled numba function of a derived parameter.
+
+    `failure` is the error of the derived parameter that could not be compiled when a function asked for it.
+    """
 
     def __init__(self, layout: Layout, compile_derived: Callable[[Layout, str], Any]) -> None:
         self.layout = layout
         self._compile_derived = compile_derived
+        self.failure: FunctionError | None = None
         self._derived: dict[str, Any] = {}   # kept: large arrays that a function closes over stay where they are
         super().__init__(name=f"configuration{next(_serial)}")
 
     def derived(self, name: str) -> tuple[Any, Any]:
         """The numba function of a derived parameter, and its signature."""
         if name not in self._derived:
-            self._derived[name] = self._compile_derived(self.layout, name)
+            try:
+                self._derived[name] = self._compile_derived(self.layout, name)
+            except FunctionError as error:
+                self.failure = error
+                raise errors.TypingError(str(error)) from error
         dispatcher = self._derived[name]
         return dispatcher, dispatcher.overloads[dispatcher.signatures[0]].signature
 

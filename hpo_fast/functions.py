@@ -12,12 +12,13 @@ from then on called from C++ without the GIL (:mod:`hpo_fast.native`; importing 
 which small searches never pay). If numba cannot compile one, they go on in Python; :meth:`Space.compile` and a scan insist
 and raise :class:`FunctionError`. What holds for a function that is to be compiled:
 
-- Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive or is divided by ``/`` is
-  a float. An int to the power of a negative int is not a fraction. Division by zero does not raise but gives what NumPy gives:
-  inf or NaN for floats, 0 for ``//`` and ``%`` of ints; so do ``math.log(0)`` and the like. ``~`` of a truth value is ``not``.
+- Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive is a float. An int to the
+  power of a negative int is an int, and wrong: write ``float(p.rank) ** p.shift``. Division by zero does not raise but gives
+  what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do ``math.log(0)`` and the like. ``~`` of a
+  truth value is ``not``.
 - Choices that are numbers (or None) are numbers (or None), truth values are truth values. Any other choice (a string, a tuple)
   can be compared with ``==``, ``!=``, ``in``, ``not in`` and ``is None`` to literals and to other choices, and has a truth
-  value; a literal that is none of the choices is equal to none.
+  value; a literal that is none of the choices is equal to none. ``in`` does not take tuples of tuples.
 - Global and closed-over numbers, strings, tuples, sets and NumPy arrays are constants, read when the function is compiled. Plain
   Python functions that it calls by name are compiled with it.
 - A configuration at which the compiled function raises is asked about again in Python, which gives the error its text.

@@ -170,15 +170,12 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
         raise FunctionError(f"{function.role} takes columns (vectorized=True), so it is not compiled: write it as a function of one configuration")
     if not isinstance(function.fn, FunctionType):
         raise _error(function, f"an object of type {type(function.fn).__name__} is not a plain function")
+    config_type.failure = None
     try:
         fn = _jit(function.fn, {})
         fn.compile((config_type,))
     except Exception as error:
-        # numba raises anew what is raised while it resolves types; the error of a derived parameter is the one to report.
-        inner: BaseException | None = error
-        while inner is not None and not isinstance(inner, FunctionError):
-            inner = inner.__cause__ or inner.__context__
-        raise inner or _error(function, _reason(error), getattr(error, "loc", None)) from error
+        raise config_type.failure or _error(function, _reason(error), getattr(error, "loc", None)) from error
     return fn
 
 
@@ -204,12 +201,9 @@ def _jit(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:
     return made[fn]
 
 
-def _nested(code: CodeType) -> list[CodeType]:
-    return [c for c in code.co_consts if isinstance(c, CodeType)]
-
-
 def _global_names(code: CodeType) -> set[str]:
-    return set(code.co_names).union(*map(_global_names, _nested(code)))
+    """Names that the code may read from its globals, in functions within it too."""
+    return set(code.co_names).union(*(_global_names(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 def _without_sets(code: CodeType) -> CodeType:

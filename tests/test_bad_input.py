@@ -203,6 +203,8 @@ SPACE_METHODS = {
     "sample": 1,
     "derive": 2,
     "require": 1,
+    "compile": 0,
+    "native": 0,
     "to_dict": 0,
     "from_dict": 1,
     "from_optuna": 1,
@@ -227,6 +229,8 @@ def test_methods_of_a_space(name):
         refused += not attempt(getattr(s, name), *arguments)
         if name == "derive":
             refused += not attempt(s.derive, "new", junk)
+        if name in ("derive", "require"):
+            refused += not attempt(getattr(s, name), *("new", lambda p: 1)[name == "require" :], vectorized=junk)
         if name == "sample":
             for option in ("seed", "first", "threads"):
                 refused += not attempt(s.sample, 3, **{option: junk})
