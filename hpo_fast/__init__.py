@@ -12,6 +12,7 @@ from hpo_fast._core import Infeasible, SpaceExhausted
 from hpo_fast.history import History
 from hpo_fast.minimize import Result, minimize
 from hpo_fast.optimizer import Optimizer, Trial
+from hpo_fast.priors import Beta, LogNormal, Normal
 from hpo_fast.samplers import TrialInfo
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
 from hpo_fast.suggest import suggest
@@ -20,11 +21,14 @@ from hpo_fast.surrogate import Surrogate, surrogate
 __version__ = "0.1.0"
 
 __all__ = [
+    "Beta",
     "Categorical",
     "Float",
     "History",
     "Infeasible",
     "Int",
+    "LogNormal",
+    "Normal",
     "Optimizer",
     "Ordinal",
     "Result",

@@ -53,6 +53,7 @@ class Column(metaclass=_pybind11_type):
         first: float = 0.0,
         parent: int = -1,
         parent_levels: Sequence[int] = ...,
+        prior: Sequence[float] = ...,
     ) -> None: ...
 
 class Box(metaclass=_pybind11_type):
@@ -65,6 +66,9 @@ class Box(metaclass=_pybind11_type):
     def decode(self, rows: ArrayLike, threads: int = 1) -> _Array: """Rows (n, d) -> raw numbers or levels (n, d), without the GIL."""
     def snap(self, rows: ArrayLike) -> _Array: """Rows (n, d) moved to the nearest valid rows (n, d), inactive columns NaN."""
     def from_unit(self, points: ArrayLike) -> _Array: """Points of the unit cube (n, d) -> rows (n, d)."""
+    def from_prior(self, points: ArrayLike) -> _Array: """Uniform points of the unit cube (n, d) -> rows (n, d) distributed as the priors say."""
+    def log_prior(self, column: int, u: ArrayLike) -> tuple[_Array, _Array]:
+        """Log density of the column's prior at encoded values (n,), relative to the uniform one, and its slope."""
     def active(self, column: int, rows: ArrayLike) -> NDArray[np.bool_]: """Whether the column exists in each of rows (n, d): (n,)."""
 
 class Codec(metaclass=_pybind11_type):
@@ -220,6 +224,7 @@ class GpOptions(metaclass=_pybind11_type):
         noise_prior: tuple[float, float],
         acquire: int,
         beta: float,
+        prior_strength: float,
     ) -> None: ...
 
 class Gp(metaclass=_pybind11_type):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -16,8 +16,12 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from hpo_fast.priors import Prior, prior_from_dict, prior_to_dict
+
 REAL, ORDERED, CATEGORICAL = 0, 1, 2
 """Kinds of column, as in ``cpp/space/box.h``."""
+
+_PRIOR_PARTS = 1024   # of the range that a prior can tell apart
 
 MAX_LEVELS = 2**52
 """The most levels that a double in [0, 1] can tell apart with room for rounding."""
@@ -43,6 +47,7 @@ class Parameter:
 
     kind: ClassVar[int]
     default: Any
+    prior: Any
     condition: Condition | None
 
     def when(self: _P, parent: str, values: Any) -> _P:
@@ -89,6 +94,11 @@ class Parameter:
 
     def values(self, raw: np.ndarray) -> np.ndarray:
         """The values of an array (n,) of raw numbers without NaN."""
+        raise TypeError("use Float, Int, Categorical or Ordinal")
+
+    @cached_property
+    def masses(self) -> list[float]:
+        """The prior's masses of equal parts of the unit interval, or of the choices; empty without a prior."""
         raise TypeError("use Float, Int, Categorical or Ordinal")
 
     def _check_default(self) -> None:
@@ -141,8 +151,39 @@ def _decimals(value: float) -> int:
     return max(0, -int(Decimal(repr(value)).normalize().as_tuple().exponent))
 
 
+class _Range(Parameter):
+    """What Float and Int share: numbers in [low, high], and a prior over them."""
+
+    low: float
+    high: float
+    log: bool
+
+    def unit_values(self, u: np.ndarray) -> np.ndarray:
+        """The values, between levels too, at places u (n,) of the unit interval that encodes a number."""
+        raise TypeError("use Float or Int")
+
+    @cached_property
+    def masses(self) -> list[float]:
+        if self.prior is None or self.low == self.high:
+            return []
+        below = self.prior.cdf(self.unit_values(np.linspace(0.0, 1.0, _PRIOR_PARTS + 1)), self.low, self.high, self.log)
+        mass = np.diff(below)
+        return list((mass / mass.sum()).tolist())
+
+    def _check_prior(self) -> None:
+        owner = type(self).__name__
+        if self.prior is None:
+            return
+        if not isinstance(self.prior, Prior):
+            raise TypeError(f"{owner}: prior={self.prior!r} must be a Normal, LogNormal or Beta")
+        if self.low < self.high:
+            below = self.prior.cdf(np.array([self.low, self.high], dtype=float), self.low, self.high, self.log)
+            if not below[1] - below[0] > 1e-6:
+                raise ValueError(f"{owner}: prior={self.prior!r} has no mass in [{self.low!r}, {self.high!r}]: move it, or widen it")
+
+
 @dataclass(frozen=True)
-class Float(Parameter):
+class Float(_Range):
     """A real number in [low, high].
 
     Parameters
@@ -156,6 +197,8 @@ class Float(Parameter):
         0.30000000000000004) whenever low, high and step are short decimals.
     default : float, optional
         A good known value: tried first.
+    prior : Normal, LogNormal or Beta, optional
+        Where good values are expected (:mod:`hpo_fast.priors`).
 
     Raises
     ------
@@ -169,6 +212,7 @@ class Float(Parameter):
     log: bool = field(default=False, kw_only=True)
     step: float | None = field(default=None, kw_only=True)
     default: Any = field(default=NO_DEFAULT, kw_only=True)
+    prior: Prior | None = field(default=None, kw_only=True)
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -192,6 +236,7 @@ class Float(Parameter):
         elif self.default is not NO_DEFAULT:
             object.__setattr__(self, "default", _number("Float", "default", self.default))
         self._check_default()
+        self._check_prior()
 
     def _check_step(self, step: float) -> None:
         object.__setattr__(self, "step", step)
@@ -246,6 +291,11 @@ class Float(Parameter):
             raise ValueError(f"{value!r} is not on the grid {self.low!r} + k * {self.step!r}; the nearest value is {nearest!r}")
         return level
 
+    def unit_values(self, u: np.ndarray) -> np.ndarray:
+        if self.step is not None:
+            return np.asarray(self.low + (u * self.levels - 0.5) * self.step)
+        return np.asarray(self.low * (self.high / self.low) ** u if self.log else self.low + u * (self.high - self.low))
+
     def values(self, raw: np.ndarray) -> np.ndarray:
         if self.step is None:
             return raw
@@ -256,7 +306,7 @@ class Float(Parameter):
 
 
 @dataclass(frozen=True)
-class Int(Parameter):
+class Int(_Range):
     """An integer in [low, high].
 
     Parameters
@@ -269,6 +319,8 @@ class Int(Parameter):
         Only ``low, low + step, ..., high``.
     default : int, optional
         A good known value: tried first.
+    prior : Normal, LogNormal or Beta, optional
+        Where good values are expected (:mod:`hpo_fast.priors`).
 
     Raises
     ------
@@ -284,6 +336,7 @@ class Int(Parameter):
     log: bool = field(default=False, kw_only=True)
     step: int = field(default=1, kw_only=True)
     default: Any = field(default=NO_DEFAULT, kw_only=True)
+    prior: Prior | None = field(default=None, kw_only=True)
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -315,6 +368,7 @@ class Int(Parameter):
         elif self.default is not NO_DEFAULT:
             object.__setattr__(self, "default", _integer("Int", "default", self.default))
         self._check_default()
+        self._check_prior()
 
     kind: ClassVar[int] = ORDERED
 
@@ -332,6 +386,11 @@ class Int(Parameter):
         if rest:
             raise ValueError(f"{value!r} is not on the grid {self.low} + k * {self.step}; the nearest below is {number - rest}")
         return float(level)
+
+    def unit_values(self, u: np.ndarray) -> np.ndarray:
+        if self.log:
+            return np.asarray((self.low - 0.5) * ((self.high + 0.5) / (self.low - 0.5)) ** u)
+        return np.asarray(self.low + (u * self.levels - 0.5) * self.step)
 
     def values(self, raw: np.ndarray) -> np.ndarray:
         return self.low + raw.astype(np.int64) * self.step
@@ -354,6 +413,7 @@ class _Choices(Parameter):
 
     choices: Sequence[Any]
     default: Any = field(default=NO_DEFAULT, kw_only=True)
+    prior: Any = field(default=None, kw_only=True)
     condition: Condition | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
@@ -376,6 +436,33 @@ class _Choices(Parameter):
                 raise ValueError(f"{owner}: choice {choice!r} appears twice (positions {first} and {k}): leave one out")
         object.__setattr__(self, "_index", index)
         self._check_default()
+        if self.prior is not None:
+            object.__setattr__(self, "prior", self._weights())
+
+    def _weights(self) -> tuple[float, ...]:
+        """The prior's weights by choice, those of a dict for the choices it names and 1 for the others."""
+        owner = type(self).__name__
+        weights = [1.0] * self.levels
+        if isinstance(self.prior, Mapping):
+            for choice, weight in self.prior.items():
+                try:
+                    weights[int(self.raw(choice))] = weight
+                except (TypeError, ValueError) as error:
+                    raise type(error)(f"{owner}: prior: {error}") from None
+        elif isinstance(self.prior, (str, bytes)) or not isinstance(self.prior, Iterable):
+            raise TypeError(f"{owner}: prior={self.prior!r} must be a list with one weight for each choice, or a dict of weights by choice")
+        else:
+            weights = list(self.prior)
+        if len(weights) != self.levels:
+            raise ValueError(f"{owner}: prior has {len(weights)} weights for {self.levels} choices: give one for each")
+        numbers = [_number(owner, "a weight of the prior, it", w) for w in weights]
+        if min(numbers) < 0 or not sum(numbers) > 0:
+            raise ValueError(f"{owner}: the weights of the prior must not be negative, and not all 0, got {weights!r}")
+        return tuple(numbers)
+
+    @cached_property
+    def masses(self) -> list[float]:
+        return [] if self.prior is None else [w / sum(self.prior) for w in self.prior]
 
     @property
     def levels(self) -> int:
@@ -411,7 +498,7 @@ class _Choices(Parameter):
         return array
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_index", "_values")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_index", "_values", "masses")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -435,11 +522,13 @@ class Categorical(_Choices):
         At least one; ``1``, ``1.0`` and ``True`` are three different choices.
     default : optional
         A good known choice: tried first.
+    prior : sequence or dict of float, optional
+        How often each choice is expected to be good: a weight for each, or for those named in a dict (1 for the others).
 
     Raises
     ------
     ValueError
-        If `choices` is empty or holds a choice twice, or `default` is none of them.
+        If `choices` is empty or holds a choice twice, `default` is none of them, or the weights of `prior` do not fit.
     TypeError
         If `choices` is not a sequence or a choice is not hashable.
     """
@@ -460,7 +549,7 @@ class Ordinal(_Choices):
 def stable_repr(value: Any) -> str:
     """The repr of a parameter or a choice, the same in every process: sets are sorted."""
     if isinstance(value, _Choices):
-        return f"{type(value).__name__}({[*map(stable_repr, value.choices)]!r}, {stable_repr(value.default)})"
+        return f"{type(value).__name__}({[*map(stable_repr, value.choices)]!r}, {stable_repr(value.default)}, {value.prior!r})"
     if isinstance(value, tuple):
         return f"({', '.join(map(stable_repr, value))},)"
     if isinstance(value, frozenset):
@@ -504,6 +593,8 @@ def parameter_to_dict(parameter: Parameter) -> dict[str, Any]:
         data["choices"] = [_json_value(c) for c in parameter.choices]
     if parameter.default is not NO_DEFAULT:
         data["default"] = _json_value(parameter.default)
+    if parameter.prior is not None:
+        data["prior"] = prior_to_dict(parameter.prior) if isinstance(parameter.prior, Prior) else list(parameter.prior)
     if parameter.condition is not None:
         data["when"] = {"parent": parameter.condition.parent, "values": [_json_value(v) for v in parameter.condition.values]}
     return data
@@ -517,6 +608,8 @@ def parameter_from_dict(data: dict[str, Any]) -> Parameter:
         when = rest.pop("when", None)
         if "default" in rest:
             rest["default"] = _from_json_value(rest["default"])
+        if isinstance(rest.get("prior"), dict):
+            rest["prior"] = prior_from_dict(rest["prior"])
         if "choices" in rest:
             rest["choices"] = [_from_json_value(c) for c in rest["choices"]]
         parameter: Parameter = kind(**rest)

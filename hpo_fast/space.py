@@ -99,12 +99,12 @@ class Space:
                 condition["parent"] = names.index(parent)
             if p.kind == REAL and p.levels == 0:
                 assert isinstance(p, Float)
-                columns.append(_core.Column(kind=REAL, log=p.log, low=p.low, high=p.high, **condition))
+                columns.append(_core.Column(kind=REAL, log=p.log, low=p.low, high=p.high, prior=p.masses, **condition))
             else:
                 log = isinstance(p, Int) and p.log
                 kind = CATEGORICAL if p.kind == CATEGORICAL else 1
                 first = float(p.low) if isinstance(p, Int) and log else 0.0
-                columns.append(_core.Column(kind=kind, log=log, levels=p.levels, first=first, **condition))
+                columns.append(_core.Column(kind=kind, log=log, levels=p.levels, first=first, prior=p.masses, **condition))
         self._check_no_cycle()
         self._box = _core.Box(columns)
         self._grid = _core.Grid(self._box)
@@ -464,7 +464,7 @@ class Space:
         return columns
 
     def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
-        """Independent uniform rows that satisfy the requirements.
+        """Independent rows that satisfy the requirements: uniform, but for what the priors say.
 
         Parameters
         ----------
@@ -679,7 +679,9 @@ def _short(p: Parameter) -> str:
     else:
         assert isinstance(p, (Categorical, Ordinal))
         text = f"{type(p).__name__}({list(p.choices)!r}"
-    return text + (f", default={p.default!r})" if p.default is not NO_DEFAULT else ")")
+    text += f", default={p.default!r}" if p.default is not NO_DEFAULT else ""
+    text += f", prior={p.prior!r}" if p.prior is not None else ""
+    return text + ")"
 
 
 def _absent(p: Parameter) -> Any:

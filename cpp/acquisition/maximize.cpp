@@ -19,8 +19,23 @@ constexpr double kClose = 1e-3;              // starts closer than this in every
 
 }  // namespace
 
-Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const MaximizeOptions& options)
-    : box_(box), features_(features), process_(process), acquisition_(acquisition), options_(options) {}
+Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, double prior_weight,
+                     const MaximizeOptions& options)
+    : box_(box), features_(features), process_(process), acquisition_(acquisition), prior_weight_(0.0), options_(options) {
+    for (std::size_t j = 0; j < box.dims(); ++j)
+        if (box.has_prior(j)) prior_weight_ = prior_weight;
+}
+
+// What the priors add to the value of a row, and to its gradient (d,) if wanted.
+double Maximizer::weighted_prior(const double* row, double* gradient) const {
+    double sum = 0.0, slope;
+    for (std::size_t j = 0; prior_weight_ > 0.0 && j < box_.dims(); ++j) {
+        if (std::isnan(row[j])) continue;
+        sum += box_.log_prior(j, row[j], &slope);
+        if (gradient) gradient[j] += prior_weight_ * slope;
+    }
+    return prior_weight_ * sum;
+}
 
 void Maximizer::evaluate(ConstMatrix rows, double* out) const {
     const std::size_t f = features_.size();
@@ -30,6 +45,7 @@ void Maximizer::evaluate(ConstMatrix rows, double* out) const {
         features_.map(rows.slice(i, n), {z.data(), n, f});
         process_.posterior({z.data(), n, f}, out + i, variance.data());
         acquisition_(out + i, variance.data(), n, out + i);
+        for (std::size_t k = i; k < i + n; ++k) out[k] += weighted_prior(rows.row(k), nullptr);
     }
 }
 
@@ -39,11 +55,13 @@ void Maximizer::evaluate(ConstMatrix rows, double* out, Matrix gradient) const {
     features_.map(rows, {z.data(), n, f});
     process_.posterior({z.data(), n, f}, out, variance.data(), {d_mean.data(), n, f}, {d_variance.data(), n, f});
     acquisition_(out, variance.data(), n, out, by_mean.data(), by_variance.data());
-    for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t j = 0; j < rows.cols; ++j) {
             const std::size_t k = i * f + features_.first(j);
             gradient.row(i)[j] = by_mean[i] * d_mean[k] + by_variance[i] * d_variance[k];
         }
+        out[i] += weighted_prior(rows.row(i), gradient.row(i));
+    }
 }
 
 bool Maximizer::is_relaxed(std::size_t j) const {
@@ -85,6 +103,7 @@ std::vector<std::size_t> Maximizer::evaluate_best(const std::vector<double>& row
     }
     const std::vector<double> prior(n, process_.signal());
     acquisition_(bounds.data(), prior.data(), n, bounds.data());
+    for (std::size_t i = 0; i < n; ++i) bounds[i] += weighted_prior(rows.data() + i * d, nullptr);
     const auto by = [](const std::vector<double>& value) {
         std::vector<std::size_t> order(value.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
@@ -115,7 +134,9 @@ std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, cons
     for (std::size_t i = 0; i < options_.n_uniform; ++i) {
         double* row = rows.data() + i * d;
         stream.uniform(row, d, static_cast<std::uint32_t>(i * blocks));
-        box_.from_unit(row);
+        // Half of them from the priors, half from everywhere: a prior may be wrong.
+        if (i % 2 == 0) box_.from_prior(row);
+        else box_.from_unit(row);
     }
     for (std::size_t i = 0; i < n_local; ++i) {
         double* row = rows.data() + (options_.n_uniform + i) * d;

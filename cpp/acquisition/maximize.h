@@ -27,7 +27,9 @@ struct MaximizeOptions {
 
 class Maximizer {
 public:
-    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const MaximizeOptions& options);
+    // prior_weight: of the log density of the box's priors, which is added to the acquisition value.
+    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, double prior_weight,
+              const MaximizeOptions& options);
 
     // incumbents (m, d): rows worth perturbing, best first. out (d,) and its value; false if every candidate is infeasible or
     // seen.
@@ -46,6 +48,7 @@ private:
     void continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
     bool discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
     void keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const;
+    double weighted_prior(const double* row, double* gradient) const;
     bool is_relaxed(std::size_t j) const;
     void complete(double* row) const;
 
@@ -53,6 +56,7 @@ private:
     const Features& features_;
     const Process& process_;
     const Acquisition& acquisition_;
+    double prior_weight_;   // 0 if no column has a prior
     const MaximizeOptions& options_;
 };
 

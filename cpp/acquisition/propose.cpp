@@ -26,6 +26,7 @@ bool same(const double* a, const double* b, std::size_t count) { return count ==
 void GpOptions::check() const {
     for (const Normal& prior : {priors.length, priors.signal, priors.noise})
         if (!(prior.deviation > 0.0 && std::isfinite(prior.mean))) throw std::invalid_argument("priors must have a finite mean and a positive deviation");
+    if (!(prior_strength >= 0.0 && std::isfinite(prior_strength))) throw std::invalid_argument("prior_strength must be finite and not negative");
     if (!(beta >= 0.0)) throw std::invalid_argument("beta must not be negative");
 }
 
@@ -105,7 +106,8 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, options_.beta};
-    Maximizer maximizer(box_, features_, process_, acquisition, options_.maximize);
+    const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
+    Maximizer maximizer(box_, features_, process_, acquisition, prior_weight, options_.maximize);
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));

@@ -6,6 +6,9 @@
 //
 // Pending points, and those of the same batch, are fantasies at their posterior mean (the "believer" of Ginsbourger, Le
 // Riche, Carraro, "Kriging is well-suited to parallelize optimization", 2010): the mean stays and the variance shrinks.
+//
+// Priors that the user stated raise the acquisition by strength / n times their log density, as Hvarfner et al., "piBO:
+// augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022, raise log EI (eq. 6).
 
 #include <cstdint>
 #include <mutex>
@@ -27,6 +30,7 @@ struct GpOptions {
     Priors priors;
     Acquire acquire = Acquire::lcb;
     double beta = 1.8;
+    double prior_strength = 3.0;    // weight of the box's priors, divided by the number of observations
     MaximizeOptions maximize;
 
     void check() const;

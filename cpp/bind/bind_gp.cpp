@@ -16,12 +16,13 @@ namespace hpo {
 namespace {
 
 GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> signal_prior,
-                       std::pair<double, double> noise_prior, int acquire, double beta) {
+                       std::pair<double, double> noise_prior, int acquire, double beta, double prior_strength) {
     GpOptions o;
     o.smoothness = static_cast<Smoothness>(smoothness);
     o.priors = {{length_prior.first, length_prior.second}, {signal_prior.first, signal_prior.second}, {noise_prior.first, noise_prior.second}};
     o.acquire = static_cast<Acquire>(acquire);
     o.beta = beta;
+    o.prior_strength = prior_strength;
     o.check();
     return o;
 }
@@ -47,7 +48,7 @@ void register_gp(py::module_& m) {
 
     py::class_<GpOptions>(m, "GpOptions")
         .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("signal_prior"),
-             py::arg("noise_prior"), py::arg("acquire"), py::arg("beta"));
+             py::arg("noise_prior"), py::arg("acquire"), py::arg("beta"), py::arg("prior_strength"));
 
     py::class_<Gp>(m, "Gp")
         .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),

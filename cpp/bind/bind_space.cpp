@@ -17,7 +17,7 @@ namespace hpo {
 namespace {
 
 Column make_column(int kind, bool log, double low, double high, std::int64_t levels, double first, int parent,
-                   std::vector<std::int64_t> parent_levels) {
+                   std::vector<std::int64_t> parent_levels, std::vector<double> prior) {
     Column c;
     c.kind = static_cast<Kind>(kind);
     c.log = log;
@@ -27,6 +27,7 @@ Column make_column(int kind, bool log, double low, double high, std::int64_t lev
     c.first = first;
     c.parent = parent;
     c.parent_levels = std::move(parent_levels);
+    c.prior = std::move(prior);
     return c;
 }
 
@@ -124,7 +125,8 @@ private:
 void register_space(py::module_& m) {
     py::class_<Column>(m, "Column")
         .def(py::init(&make_column), py::kw_only(), py::arg("kind"), py::arg("log") = false, py::arg("low") = 0.0, py::arg("high") = 1.0,
-             py::arg("levels") = 0, py::arg("first") = 0.0, py::arg("parent") = -1, py::arg("parent_levels") = std::vector<std::int64_t>{});
+             py::arg("levels") = 0, py::arg("first") = 0.0, py::arg("parent") = -1, py::arg("parent_levels") = std::vector<std::int64_t>{},
+             py::arg("prior") = std::vector<double>{});
 
     py::class_<Box>(m, "Box")
         .def(py::init<std::vector<Column>>(), py::arg("columns"))
@@ -147,6 +149,20 @@ void register_space(py::module_& m) {
                 for (std::size_t i = 0; i < out.rows; ++i) box.from_unit(out.row(i));
             });
         }, py::arg("points"))
+        .def("from_prior", [](const Box& box, const Array& points) {
+            return convert(box, points, "points", [&](ConstMatrix in, Matrix out) {
+                std::copy_n(in.data, in.rows * in.cols, out.data);
+                for (std::size_t i = 0; i < out.rows; ++i) box.from_prior(out.row(i));
+            });
+        }, py::arg("points"))
+        .def("log_prior", [](const Box& box, std::size_t column, const Array& u) {
+            const auto n = static_cast<std::size_t>(u.size());
+            if (column >= box.dims()) throw std::invalid_argument("column out of range");
+            const double* in = vector(u, n, "u");
+            Array value(static_cast<py::ssize_t>(n)), slope(static_cast<py::ssize_t>(n));
+            for (std::size_t i = 0; i < n; ++i) value.mutable_data()[i] = box.log_prior(column, in[i], slope.mutable_data() + i);
+            return py::make_tuple(value, slope);
+        }, py::arg("column"), py::arg("u"))
         .def("active", [](const Box& box, std::size_t column, const Array& rows) {
             const ConstMatrix u = matrix(rows, box.dims(), "rows");
             py::array_t<bool> out(static_cast<py::ssize_t>(u.rows));

@@ -17,7 +17,7 @@ void SobolRows::row(std::uint64_t number, const Grid& grid, const Feasible& feas
         const Matrix rows{buffer.data(), count, box_.dims()};
         for (std::size_t k = 0; k < count; ++k) {
             sequences_[first + k].point(number, rows.row(k));
-            box_.from_unit(rows.row(k));
+            box_.from_prior(rows.row(k));
         }
         std::vector<std::uint8_t> ok(count, 1);
         if (feasible) feasible(rows, ok.data());

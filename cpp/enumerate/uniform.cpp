@@ -35,7 +35,7 @@ std::vector<std::uint8_t> check(const Feasible& feasible, ConstMatrix rows) {
 void uniform_row(const Box& box, std::uint64_t seed, std::uint64_t number, Purpose purpose, std::uint32_t attempt, double* out) {
     const auto blocks = static_cast<std::uint32_t>((box.dims() + 1) / 2);
     Stream(seed, number, purpose).uniform(out, box.dims(), attempt * blocks);
-    box.from_unit(out);
+    box.from_prior(out);
 }
 
 void uniform_rows(const Box& box, std::uint64_t seed, std::uint64_t first, const Feasible& feasible, int threads, Matrix out) {

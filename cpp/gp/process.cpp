@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/simd.h"
 #include "linalg/lapack.h"
 
 namespace hpo {
@@ -13,10 +14,14 @@ char kUpper = 'U', kTransposed = 'T', kPlain = 'N';
 double kOne = 1.0, kZero = 0.0;
 constexpr double kSmallestVariance = 1e-12;   // of the signal
 
-double squared_length(const double* x, std::size_t n) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) sum += x[i] * x[i];
-    return sum;
+// In eight sums: one would wait for each addition.
+HPO_CLONES double squared_length(const double* x, std::size_t n) {
+    double sum[8] = {};
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) sum[k] += x[i + k] * x[i + k];
+    for (; i < n; ++i) sum[i % 8] += x[i] * x[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
 }  // namespace
@@ -108,9 +113,14 @@ void Process::mean(ConstMatrix z, double* out) const {
     const std::size_t q = z.rows, n = size();
     std::vector<double> scaled, k;
     covariances(z, &scaled, &k, nullptr);
-    int points = static_cast<int>(n), queries = static_cast<int>(q), one = 1;
-    if (n > 0) lapack().dgemv(&kTransposed, &points, &queries, &kOne, k.data(), &points, const_cast<double*>(alpha_.data()), &one, &kZero, out, &one);
-    else std::fill_n(out, q, 0.0);
+    times_alpha({k.data(), q, n}, out);
+}
+
+void Process::times_alpha(ConstMatrix k, double* out) const {
+    int points = static_cast<int>(k.cols), queries = static_cast<int>(k.rows), one = 1;
+    if (k.cols > 0)
+        lapack().dgemv(&kTransposed, &points, &queries, &kOne, const_cast<double*>(k.data), &points, const_cast<double*>(alpha_.data()), &one, &kZero, out, &one);
+    else std::fill_n(out, k.rows, 0.0);
 }
 
 void Process::posterior(ConstMatrix z, double* mean, double* variance) const {
@@ -121,14 +131,10 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
     const std::size_t q = z.rows, n = size(), f = features_.size();
     std::vector<double> scaled, k, slope;
     covariances(z, &scaled, &k, d_mean.data ? &slope : nullptr);
-    std::vector<double> v(k);
+    times_alpha({k.data(), q, n}, mean);
+    std::vector<double>& v = k;   // L^-1 k, then K^-1 k
     cholesky_.solve_lower({v.data(), q, n});
-    for (std::size_t i = 0; i < q; ++i) {
-        double sum = 0.0;
-        for (std::size_t a = 0; a < n; ++a) sum += k[i * n + a] * alpha_[a];
-        mean[i] = sum;
-        variance[i] = std::max(signal_ - squared_length(v.data() + i * n, n), kSmallestVariance * signal_);
-    }
+    for (std::size_t i = 0; i < q; ++i) variance[i] = std::max(signal_ - squared_length(v.data() + i * n, n), kSmallestVariance * signal_);
     if (!d_mean.data) return;
     cholesky_.solve_upper({v.data(), q, n});
     // d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a): both as one product with
@@ -162,10 +168,7 @@ void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
     const std::size_t q = z.rows, n = size(), f = features_.size();
     std::vector<double> scaled, k;
     covariances(z, &scaled, &k, nullptr);
-    for (std::size_t i = 0; i < q; ++i) {
-        mean[i] = 0.0;
-        for (std::size_t a = 0; a < n; ++a) mean[i] += k[i * n + a] * alpha_[a];
-    }
+    times_alpha({k.data(), q, n}, mean);
     cholesky_.solve_lower({k.data(), q, n});
     for (std::size_t i = 0; i < q; ++i) {
         double* row = covariance.row(i);

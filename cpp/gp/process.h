@@ -48,6 +48,7 @@ public:
 
 private:
     void scale(const double* z, double* out) const;
+    void times_alpha(ConstMatrix k, double* out) const;   // (q, n) -> (q,)
     void cross(ConstMatrix scaled, Matrix out) const;   // r^2 of (q, f) with every point: (q, n)
     // Of z (q, f): scaled (q, f), its covariances with every point (q, n), and their slopes by r^2 if wanted.
     void covariances(ConstMatrix z, std::vector<double>* scaled, std::vector<double>* k, std::vector<double>* slope) const;

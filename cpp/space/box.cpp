@@ -39,6 +39,13 @@ void Column::check() const {
         if (log && (kind != Kind::ordered || !(first > 0.5))) fail("log needs an ordered column with first > 1/2");
     }
     if (!std::is_sorted(parent_levels.begin(), parent_levels.end())) fail("parent_levels must be ascending");
+    if (kind == Kind::categorical && !prior.empty() && static_cast<std::int64_t>(prior.size()) != levels) fail("prior: one mass per choice");
+    double total = 0.0;
+    for (const double mass : prior) {
+        if (!(mass >= 0.0)) fail("prior: masses must not be negative");
+        total += mass;
+    }
+    if (!prior.empty() && !(std::abs(total - 1.0) < 1e-6)) fail("prior: masses must add up to 1");
 }
 
 Box::Box(std::vector<Column> columns) : columns_(std::move(columns)) {
@@ -57,6 +64,15 @@ Box::Box(std::vector<Column> columns) : columns_(std::move(columns)) {
         } else {
             scales_.push_back({0.0, static_cast<double>(c.levels)});
         }
+        Prior prior;
+        if (!c.prior.empty()) {
+            prior.cumulative.assign(1, 0.0);
+            for (const double mass : c.prior) {
+                prior.cumulative.push_back(prior.cumulative.back() + mass);
+                prior.log_density.push_back(std::log((1.0 - kDoubt) * mass * static_cast<double>(c.prior.size()) + kDoubt));
+            }
+        }
+        priors_.push_back(std::move(prior));
     }
     // Parents before children: repeat until nothing is left; what remains then is a cycle.
     std::vector<char> placed(columns_.size(), 0);
@@ -172,6 +188,36 @@ void Box::from_unit(double* row) const {
         row[j] = snap(j, c.kind == Kind::categorical ? row[j] * static_cast<double>(c.levels) : row[j]);
     }
     deactivate(row);
+}
+
+void Box::from_prior(double* row) const {
+    for (std::size_t j = 0; j < dims(); ++j)
+        row[j] = prior_quantile(j, row[j]);
+    from_unit(row);
+}
+
+double Box::prior_quantile(std::size_t j, double p) const {
+    const std::vector<double>& below = priors_[j].cumulative;
+    if (below.empty()) return p;
+    const double target = p * below.back();
+    // The last part that begins at or below the target: one with mass, since an empty one begins where the next does.
+    const auto after = std::upper_bound(below.begin(), below.end() - 1, target);
+    const auto k = static_cast<std::size_t>(after - below.begin()) - 1;
+    const double mass = below[k + 1] - below[k], place = mass > 0.0 ? std::min((target - below[k]) / mass, 1.0) : 0.0;
+    constexpr double below_one = 1.0 - std::numeric_limits<double>::epsilon() / 2;
+    return std::min((static_cast<double>(k) + place) / static_cast<double>(below.size() - 1), below_one);
+}
+
+double Box::log_prior(std::size_t j, double u, double* by_u) const {
+    const std::vector<double>& at = priors_[j].log_density;
+    if (by_u) *by_u = 0.0;
+    if (at.empty()) return 0.0;
+    if (columns_[j].kind == Kind::categorical) return at[static_cast<std::size_t>(level(j, u))];
+    const double parts = static_cast<double>(at.size()), t = std::clamp(u * parts - 0.5, 0.0, parts - 1.0);
+    const auto k = std::min(static_cast<std::size_t>(t), std::max<std::size_t>(at.size(), 2) - 2);
+    if (at.size() == 1) return at[0];
+    if (by_u && t > 0.0 && t < parts - 1.0) *by_u = (at[k + 1] - at[k]) * parts;
+    return at[k] + (at[k + 1] - at[k]) * (t - static_cast<double>(k));
 }
 
 }  // namespace hpo

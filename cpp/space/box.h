@@ -6,6 +6,9 @@
 //   categorical  the choice's index
 //   inactive     NaN: its parent is inactive or has a level outside the condition
 // Raw rows hold a real's value and the level index of everything else; names and objects live in Python.
+//
+// A column may have a prior, where its user expects good values: the masses of equal parts of the unit interval (of a
+// categorical, of its choices).
 
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +30,7 @@ struct Column {
     double first = 0.0;        // ordered with log: the value of level 0, above 1/2
     int parent = -1;
     std::vector<std::int64_t> parent_levels;   // ascending: the parent's levels under which this column is active
+    std::vector<double> prior;                 // masses, sum 1; empty: uniform
 
     void check() const;
 };
@@ -58,16 +62,31 @@ public:
     void snap(double* row) const;
     // From a point of the unit cube [0, 1)^d, every column active, to a row; uniform points give uniform levels.
     void from_unit(double* row) const;
+    // The same with uniform points becoming rows distributed as the priors say.
+    void from_prior(double* row) const;
+
+    bool has_prior(std::size_t j) const { return !priors_[j].cumulative.empty(); }
+    // Where in [0, 1] the prior of column j has the mass p below, p without a prior; a choice k of m is [k / m, (k + 1) / m].
+    double prior_quantile(std::size_t j, double p) const;
+    // Log density of the prior at an encoded value, relative to the uniform one and never below log(kDoubt): a prior is a
+    // hint. 0 without a prior. Piecewise linear in a numeric column, with slope `by_u`.
+    double log_prior(std::size_t j, double u, double* by_u = nullptr) const;
+    static constexpr double kDoubt = 0.05;   // weight of the uniform density beside the prior
 
 private:
     struct Scale {   // encode: u = (t - offset) / width with t = raw or log(raw)
         double offset;
         double width;
     };
+    struct Prior {
+        std::vector<double> cumulative;     // below part k; (parts + 1,)
+        std::vector<double> log_density;    // at the middle of part k; (parts,)
+    };
     void deactivate(double* row) const;
 
     std::vector<Column> columns_;
     std::vector<Scale> scales_;
+    std::vector<Prior> priors_;
     std::vector<std::size_t> order_;
 };
 

@@ -128,6 +128,7 @@ Parzen::Parzen(const Box& box, std::vector<std::size_t> columns, const ParzenOpt
     : box_(box), columns_(std::move(columns)), options_(options) {
     options_.check();
     for (const std::size_t j : columns_) {
+        has_box_prior_ = has_box_prior_ || (options.box_priors && box.has_prior(j));
         if (box.column(j).kind == Kind::categorical) {
             categorical_.push_back({j, static_cast<double>(box.column(j).levels), {}, 0.0, 0.0});
         } else {
@@ -330,6 +331,21 @@ void Parzen::finish(const std::vector<double>* weights) {
     }
     for (std::size_t s = 0; s < slots; ++s) base_[s] = weight[s] - log_total_ + (s == 0 ? uniform : miss) + norm_[s];
     std::fill(base_.begin() + static_cast<std::ptrdiff_t>(slots), base_.end(), -kInf);
+    log_prior_weight_ = weight[0] - log_total_;
+    if (has_box_prior_) base_[0] = -kInf;
+}
+
+double Parzen::log_box_prior(const Pool& pool, std::size_t i) const {
+    double sum = log_prior_weight_;
+    for (const std::size_t j : columns_) sum += box_.log_prior(j, pool.column(j)[i]);
+    for (const auto& c : categorical_) sum -= std::log(c.choices);
+    for (const auto& c : numeric_) {
+        if (!c.ordered) continue;
+        double lower, upper;
+        box_.cell(c.j, box_.level(c.j, pool.column(c.j)[i]), &lower, &upper);
+        if (!is_narrow(lower, upper)) sum += std::log(upper - lower);
+    }
+    return sum;
 }
 
 Parzen::Table Parzen::make_table(const Numeric& c, const double* x, std::size_t n, double* log_width) const {
@@ -452,7 +468,14 @@ void Parzen::log_density(const Pool& pool, std::size_t first, std::size_t n, dou
             }
             for (std::size_t q = 0; q < nq; ++q) fold_tile(acc.data() + q * kTile, &top[q], &sum[q]);
         }
-        for (std::size_t q = 0; q < nq; ++q) out[q0 + q] = sum[q] > 0.0 ? top[q] + std::log(sum[q]) + log_width[q0 + q] : -kInf;
+        for (std::size_t q = 0; q < nq; ++q) {
+            double value = sum[q] > 0.0 ? top[q] + std::log(sum[q]) : -kInf;
+            if (has_box_prior_) {
+                const double prior = log_box_prior(pool, first + q0 + q), larger = std::max(value, prior);
+                value = larger + std::log(std::exp(value - larger) + std::exp(prior - larger));
+            }
+            out[q0 + q] = value + log_width[q0 + q];
+        }
     }
 }
 
@@ -519,7 +542,7 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
     std::vector<double> uniform(blocks * std::size_t{2});
     std::vector<double> quantile(n * numeric_.size());
     std::vector<std::size_t> slots(n);
-    std::vector<char> kept(n * numeric_.size(), 0);
+    std::vector<char> settled(n * numeric_.size(), 0);
     for (std::size_t i = 0; i < n; ++i) {
         stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(i) * blocks);
         const double u = uniform[dims + salt] * cumulative_.back();
@@ -539,8 +562,14 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
         };
         for (std::size_t k = 0; k < numeric_.size(); ++k) {
             const auto& c = numeric_[k];
-            kept[k * n + i] = mutates && keeps(c.j);
-            quantile[k * n + i] = c.below[s] + uniform[c.j] * c.mass[s];
+            double& x = pool.column(c.j)[i];
+            if (mutates && keeps(c.j)) x = c.mu[s];
+            else if (s == 0 && options_.box_priors && box_.has_prior(c.j)) x = box_.snap(c.j, box_.prior_quantile(c.j, uniform[c.j]));
+            else {
+                quantile[k * n + i] = c.below[s] + uniform[c.j] * c.mass[s];
+                continue;
+            }
+            settled[k * n + i] = 1;
         }
         for (const auto& c : categorical_) {
             const bool is_kept = mutates && keeps(c.j);
@@ -549,7 +578,7 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
             if (is_kept) {
                 choice = c.choice[s];
             } else if (s == 0) {
-                choice = std::floor(v * c.choices);
+                choice = std::floor((options_.box_priors ? box_.prior_quantile(c.j, v) : v) * c.choices);
             } else if (const double hit = std::exp(c.log_hit); v < hit || c.choices == 1.0) {
                 choice = c.choice[s];
             } else {   // one of the others, evenly
@@ -565,7 +594,7 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
         double* x = pool.column(c.j);
         for (std::size_t i = 0; i < n; ++i) {
             const std::size_t s = slots[i];
-            x[i] = kept[k * n + i] ? c.mu[s] : box_.snap(c.j, c.mu[s] + c.sigma[s] * quantile[k * n + i]);
+            if (!settled[k * n + i]) x[i] = box_.snap(c.j, c.mu[s] + c.sigma[s] * quantile[k * n + i]);
         }
     }
 }

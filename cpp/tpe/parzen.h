@@ -31,6 +31,7 @@ struct ParzenOptions {
     bool recency = true;           // weights ramp from 1 / n to 1, the newest 25 at 1
     double keep = 0.7;             // share of its kernel's values that a candidate keeps
     bool exact = false;            // interval masses for every ordered column, also where the cells are narrow
+    bool box_priors = false;       // the prior kernel is what the box's columns have as priors, where they have any
 
     void check() const;
 };
@@ -99,6 +100,8 @@ private:
     void touch(Numeric& c, std::size_t position) const;
     bool is_narrow(double lower, double upper) const;
     bool is_smooth(const Numeric& c) const;
+    // Log of the weighted prior kernel at candidate i, without the widths of narrow cells.
+    double log_box_prior(const Pool& pool, std::size_t i) const;
     // The table for candidates x (n,); log_width (n,) += the log width of the narrow cells, which are not in it.
     Table make_table(const Numeric& c, const double* x, std::size_t n, double* log_width) const;
 
@@ -113,6 +116,8 @@ private:
     std::vector<double> base_;      // by slot: log weight + everything that does not depend on x; padded with -inf
     std::vector<double> cumulative_;   // weights, for sampling
     double log_total_ = 0.0;
+    bool has_box_prior_ = false;    // the density of slot 0 is that of the box: it is added apart
+    double log_prior_weight_ = 0.0;
     double min_sigma_ = -1.0;
 };
 

@@ -38,10 +38,12 @@ Tpe::Tpe(const Box& box, const Grid& grid, const TpeOptions& options, std::uint6
         if (same == members.end()) members.push_back({j});
         else same->push_back(j);
     }
+    ParzenOptions good = options.parzen;   // the user's priors say where good values are
+    good.box_priors = !options.parzen.exact;
     for (auto& m : members) {
         std::sort(m.begin(), m.end());
         // A reservoir of its own seed a group: otherwise all would drop the same observations.
-        groups_.push_back({m[0], m, Reservoir(options.max_kernels, seed ^ (m[0] * 0x9E3779B97F4A7C15u)), Parzen(box, m, options.parzen),
+        groups_.push_back({m[0], m, Reservoir(options.max_kernels, seed ^ (m[0] * 0x9E3779B97F4A7C15u)), Parzen(box, m, good),
                            Parzen(box, m, options.parzen), {}, {}, {}, {}});
     }
 }

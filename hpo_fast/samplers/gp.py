@@ -44,6 +44,9 @@ class GP:
         Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
     max_observations : int, default 1000
         Beyond that many, the model sees the best half and those nearest to the best one.
+    prior_strength : float, default 3
+        The log density of the priors that the space's parameters have is added to the acquisition with the weight
+        ``prior_strength`` / observations.
 
     Notes
     -----
@@ -61,6 +64,7 @@ class GP:
     Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024 (the prior of the
     lengthscales; the default mean is the mode of theirs).
     Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
+    Hvarfner et al., "piBO: augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022 (priors).
     Song et al., "The Vizier Gaussian process bandit algorithm", arXiv:2408.11527 (lcb with 1.8 deviations, half-rank warping).
     """
 
@@ -74,6 +78,7 @@ class GP:
     length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
     max_observations: int = 1000
+    prior_strength: float = 3.0
 
     def __post_init__(self) -> None:
         check_int("n_startup", self.n_startup, 0)
@@ -81,10 +86,12 @@ class GP:
         for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
-        if isinstance(self.beta, (bool, np.bool_)) or not isinstance(self.beta, (int, float, np.number)):
-            raise TypeError(f"beta={self.beta!r} must be a number")
-        if not 0 <= self.beta < math.inf:
-            raise ValueError(f"beta={self.beta!r} must be finite and not negative")
+        for name in ("beta", "prior_strength"):
+            value = getattr(self, name)
+            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+                raise TypeError(f"{name}={value!r} must be a number")
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}={value!r} must be finite and not negative")
         for name in ("length_prior", "noise_prior"):
             prior = getattr(self, name)
             if not isinstance(prior, (tuple, list)) or len(prior) != 2 or not all(isinstance(v, (int, float, np.number)) for v in prior):
@@ -149,6 +156,7 @@ class GPEngine:
             noise_prior=sampler.noise_prior,
             acquire=ACQUISITIONS.index(sampler.acquisition),
             beta=float(sampler.beta),
+            prior_strength=float(sampler.prior_strength),
         )
         self._core = _core.Gp(space.box, space.grid, options, seed, threads)
         self._fits: dict[int, list[float]] = {}

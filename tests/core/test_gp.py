@@ -21,7 +21,7 @@ seeds = st.integers(0, 2**31)
 def gp_of(columns, *, kernel="matern52", seed=0, **changes):
     options = {
         "smoothness": KERNELS.index(kernel), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
-        "acquire": 1, "beta": 1.8,
+        "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
     }
     box = box_of(columns)
     return _core.Gp(box, _core.Grid(box), _core.GpOptions(**{**options, **changes}), seed, 1)
