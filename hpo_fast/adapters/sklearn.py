@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +18,9 @@ except ImportError as error:
     raise ImportError(f"hpo_fast.adapters.sklearn needs scikit-learn >= 1.4 ({error}): pip install 'hpo-fast[sklearn]'") from error
 
 from hpo_fast._core import SpaceExhausted
+from hpo_fast.adapters.choices import parameter_of, unwrapped
 from hpo_fast.optimizer import Optimizer
-from hpo_fast.parameters import Categorical, Float, Int, Ordinal, Parameter
+from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.space import Space
 
 __all__ = ["SearchCV", "to_space"]
@@ -137,7 +136,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
                 except SpaceExhausted:
                     break
                 asked += len(trials)
-                candidates = [{name: _unwrapped(value) for name, value in trial.params.items()} for trial in trials]
+                candidates = [{name: unwrapped(value) for name, value in trial.params.items()} for trial in trials]
                 try:
                     results = evaluate_candidates(candidates)
                 except ValueError as error:   # scikit-learn gives up a whole search then; it has evaluated it in one batch
@@ -187,20 +186,6 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
         return {name: value for name, value in super().__getstate__().items() if name != "_evaluated"}   # workers are sent this object
 
 
-@dataclass(frozen=True, eq=False)
-class _Wrapped:
-    """A choice that is not hashable."""
-
-    value: Any
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-def _unwrapped(value: Any) -> Any:
-    return value.value if isinstance(value, _Wrapped) else value
-
-
 def to_space(param_distributions: Space | Mapping[str, Any]) -> Space:
     """The space of what RandomizedSearchCV takes as `param_distributions`.
 
@@ -233,7 +218,7 @@ def _parameter(name: str, given: Any) -> Parameter:
         if hasattr(given, "rvs"):
             return _from_scipy(given)
         if isinstance(given, (list, tuple, np.ndarray)):
-            return _from_choices(given.tolist() if isinstance(given, np.ndarray) else list(given))
+            return parameter_of(given)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}: {error}") from None
     raise TypeError(f"{where}={given!r} must be a list of choices, a frozen scipy.stats distribution, or a parameter such as hf.Float(0, 1)")
@@ -251,18 +236,3 @@ def _from_scipy(distribution: Any) -> Parameter:
             raise ValueError("a loguniform that is shifted (loc) has no equivalent: use hf.Float(low, high, log=True)")
         return Float(low, high, log=log)
     raise ValueError(f"the distribution {name!r} has no equivalent: use uniform, loguniform or randint of scipy.stats, or a parameter such as hf.Float(0, 1)")
-
-
-def _from_choices(choices: list[Any]) -> Parameter:
-    numeric = all(isinstance(c, numbers.Real) and not isinstance(c, (bool, np.bool_)) for c in choices)
-    if numeric and len(choices) > 1 and all(a < b for a, b in itertools.pairwise(choices)):
-        return Ordinal(choices)
-    return Categorical([c if _hashable(c) else _Wrapped(c) for c in choices])
-
-
-def _hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True

@@ -1,0 +1,42 @@
+"""scikit-learn's checks of estimators, as its tests/test_common.py makes them of RandomizedSearchCV, with the same instances."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from sklearn.exceptions import ConvergenceWarning, SkipTestWarning
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.utils._test_common.instance_generator import INIT_PARAMS, PER_ESTIMATOR_XFAIL_CHECKS
+from sklearn.utils.estimator_checks import (
+    check_estimator,
+    check_get_feature_names_out_error,
+    check_param_validation,
+    check_set_output_transform,
+)
+
+from hpo_fast.adapters.sklearn import SearchCV
+
+INSTANCES = [SearchCV(**arguments) for arguments in INIT_PARAMS[RandomizedSearchCV]]
+
+
+@pytest.fixture(params=INSTANCES, ids=[str(list(search.param_distributions)) + type(search.estimator).__name__ for search in INSTANCES])
+def search(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_estimators(search: Any) -> None:
+    expected = PER_ESTIMATOR_XFAIL_CHECKS[RandomizedSearchCV]
+    with warnings.catch_warnings():
+        for category in (FutureWarning, RuntimeWarning, ConvergenceWarning, UserWarning, SkipTestWarning):
+            warnings.simplefilter("ignore", category)
+        results = check_estimator(search, expected_failed_checks=expected, on_skip=None, on_fail="raise")
+    assert sum(result["status"] == "passed" for result in results) > 35
+    assert {result["check_name"] for result in results if result["status"] == "xfail"} <= set(expected)
+
+
+@pytest.mark.parametrize("check", [check_param_validation, check_get_feature_names_out_error, check_set_output_transform])
+def test_further_checks(search: Any, check: Any) -> None:
+    if check is check_param_validation or hasattr(search, check.__name__.split("_", 1)[1].removesuffix("_error").removesuffix("_transform")):
+        check(type(search).__name__, search)
