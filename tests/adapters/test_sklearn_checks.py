@@ -9,12 +9,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, SkipTestWarning
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils._test_common.instance_generator import INIT_PARAMS, PER_ESTIMATOR_XFAIL_CHECKS
-from sklearn.utils.estimator_checks import (
-    check_estimator,
-    check_get_feature_names_out_error,
-    check_param_validation,
-    check_set_output_transform,
-)
+from sklearn.utils.estimator_checks import check_estimator, check_get_feature_names_out_error, check_param_validation, check_set_output_transform
+from threadpoolctl import threadpool_limits
 
 from hpo_fast.adapters.sklearn import SearchCV
 
@@ -28,7 +24,7 @@ def search(request: pytest.FixtureRequest) -> Any:
 
 def test_estimators(search: Any) -> None:
     expected = PER_ESTIMATOR_XFAIL_CHECKS[RandomizedSearchCV]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         for category in (FutureWarning, RuntimeWarning, ConvergenceWarning, UserWarning, SkipTestWarning):
             warnings.simplefilter("ignore", category)
         results = check_estimator(search, expected_failed_checks=expected, on_skip=None, on_fail="raise")
