@@ -127,6 +127,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
         batch_size = self.batch_size or effective_n_jobs(self.n_jobs)
         results: Results = {}
         failed: list[dict[str, Any]] = []   # of batches without any success
+        failure: ValueError | None = None
         self._evaluated: tuple[list[Any], list[Any]] = ([], [])
         asked = 0
         try:
@@ -139,13 +140,16 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
                 candidates = [{name: unwrapped(value) for name, value in trial.params.items()} for trial in trials]
                 try:
                     results = evaluate_candidates(candidates)
-                except ValueError as error:   # scikit-learn gives up a whole search then; it has evaluated it in one batch
-                    if "fits failed" not in str(error) or (asked >= self.n_iter and not results):
+                except ValueError as error:   # scikit-learn, which evaluates a whole search in one batch, gives up if no fit succeeds
+                    if "fits failed" not in str(error):
                         raise
+                    failure = error
                     failed += candidates
                     optimizer.tell(trials, [self.error_score] * len(trials))
                 else:
                     optimizer.tell(trials, self._scores(results))
+            if failure is not None and not results:
+                raise failure
             self._complete(results, failed)
         finally:
             del self._evaluated
@@ -175,12 +179,13 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
     def _complete(self, results: Results, failed: list[dict[str, Any]]) -> None:
         """Makes `results`, which scikit-learn is going to keep, those of all candidates."""
         candidates, fits = self._evaluated
+        n_splits = len(fits) // len(candidates)
 
         def failure(scores: Any) -> Any:
             return dict.fromkeys(scores, self.error_score) if isinstance(scores, dict) else self.error_score
 
         lost = {key: failure(value) if key.endswith("_scores") else value for key, value in fits[0].items()} | {"fit_time": math.nan, "score_time": math.nan}
-        results.update(super()._format_results(candidates + failed, self.n_splits_, fits + [lost] * (len(failed) * self.n_splits_)))
+        results.update(super()._format_results(candidates + failed, n_splits, fits + [lost] * (len(failed) * n_splits)))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_evaluated"}   # workers are sent this object

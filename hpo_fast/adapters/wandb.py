@@ -192,7 +192,7 @@ def _value(sweep: Sweep, run: Any) -> float:
 
 def _next_of_grid(space: Space, rows: np.ndarray) -> np.ndarray | None:
     """The first row (1, d) that is not among `rows`, the last parameter varying fastest."""
-    grid = Space(dict(reversed(space.parameters.items()))).grid   # whose first parameter does
+    grid = Space(dict(reversed(list(space.parameters.items())))).grid   # whose first parameter does
     seen = RowSet(len(space))
     seen.insert(rows[:, ::-1])
     first, size = 0, grid.size

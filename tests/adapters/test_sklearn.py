@@ -151,6 +151,8 @@ def test_failed_fits_of_several_metrics_with_a_score_of_their_own() -> None:
 def test_no_success_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="All the 2 fits failed"):
         SearchCV(Fake(fails=99), A, n_iter=5, cv=2).fit(X, Y)
+    with pytest.raises(ValueError, match="All the 2 fits failed"):
+        SearchCV(Fake(fails=99), {"a": [1, 2, 3]}, n_iter=5, cv=2).fit(X, Y)
     with pytest.raises(RuntimeError, match="too small"):
         SearchCV(Fake(fails=99), A, n_iter=5, cv=2, error_score="raise").fit(X, Y)
 
