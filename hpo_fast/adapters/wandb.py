@@ -3,8 +3,11 @@
 The schema is the documented one (https://docs.wandb.ai/models/sweeps/sweep-config-keys). Nothing here needs wandb installed, and only
 a configuration in YAML needs PyYAML.
 
-A sweep that W&B itself runs can use hpo_fast through the Optuna engine of its scheduler (``method: custom``): give it
-:class:`hpo_fast.adapters.optuna.Sampler` as the sampler of its study.
+A sweep that W&B itself schedules can ask hpo_fast through the Optuna scheduler of W&B Launch: it takes its sampler from the function
+``sampler()`` of the Python file that ``scheduler: settings: optuna_source`` names::
+
+    def sampler():
+        return hpo_fast.adapters.optuna.Sampler(seed=0)
 """
 
 from __future__ import annotations
@@ -232,7 +235,7 @@ def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:
     config = _loaded(config)
     method = config.get("method")
     if method == "custom" or "scheduler" in config or "metrics" in config:
-        raise ValueError("method: custom, scheduler and metrics are of W&B's scheduler: use hpo_fast.adapters.optuna.Sampler in its Optuna engine")
+        raise ValueError("method: custom, scheduler and metrics are for an engine of W&B's scheduler: use hpo_fast.adapters.optuna.Sampler in its Optuna engine")
     if method not in _SAMPLERS:
         raise ValueError(f"method={method!r} must be one of {', '.join(_SAMPLERS)}")
     metric = config.get("metric") or {}
