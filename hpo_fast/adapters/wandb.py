@@ -235,7 +235,7 @@ def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:
     config = _loaded(config)
     method = config.get("method")
     if method == "custom" or "scheduler" in config or "metrics" in config:
-        raise ValueError("method: custom, scheduler and metrics are for an engine of W&B's scheduler: use hpo_fast.adapters.optuna.Sampler in its Optuna engine")
+        raise ValueError("method: custom, scheduler and metrics belong to W&B's scheduler: use hpo_fast.adapters.optuna.Sampler in its Optuna engine")
     if method not in _SAMPLERS:
         raise ValueError(f"method={method!r} must be one of {', '.join(_SAMPLERS)}")
     metric = config.get("metric") or {}
