@@ -151,6 +151,15 @@ CONSTRUCTORS = {
     "Normal": (hf.Normal, {"mean": 0.0, "std": 1.0}),
     "LogNormal": (hf.LogNormal, {"median": 1.0, "sigma": 0.5}),
     "Beta": (hf.Beta, {"alpha": 2.0, "beta": 3.0}),
+    "scan": (
+        hf.scan,
+        {
+            "stream": hf.Grid(space(), 3), "score": None, "on": "config", "where": None, "top": 2, "minimize": True, "threads": 1, "start": 0,
+            "progress": None, "executor": None, "shards": None,
+        },
+    ),
+    "count": (hf.count, {"stream": hf.Grid(space(), 3), "where": None, "threads": 1}),
+    "feasible_fraction": (hf.feasible_fraction, {"space": space(), "n": 10, "seed": 0, "threads": 1}),
     "samplers.TPE": (hf.samplers.TPE, hf.samplers.TPE().options()),
     "samplers.GP": (hf.samplers.GP, hf.samplers.GP().options()),
     "samplers.Auto": (hf.samplers.Auto, hf.samplers.Auto().options()),
@@ -160,7 +169,7 @@ CONSTRUCTORS = {
     "samplers.names": (hf.samplers.names, {}),
 }
 
-PLAIN_RECORDS = {"Trial", "TrialInfo", "Result", "Surrogate"}
+PLAIN_RECORDS = {"Trial", "TrialInfo", "Result", "ScanResult", "Surrogate"}
 """What the package makes and people only read."""
 
 

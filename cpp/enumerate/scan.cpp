@@ -59,6 +59,8 @@ std::optional<Raised> scan(const ConfigStream& stream, Index first, std::uint64_
     parallel_for(std::min<std::size_t>(workers, static_cast<std::size_t>(std::max<std::uint64_t>(blocks, 1))), threads, 1, [&](std::size_t, std::size_t) {
         std::vector<double> columns(d * block), scores(block);
         std::vector<std::uint8_t> ok(block), one(block);
+        std::vector<std::size_t> kept;
+        kept.reserve(block);
         Scan mine(result->best.k());
         while (!stopped) {
             const std::uint64_t b = next++;
@@ -81,17 +83,23 @@ std::optional<Raised> scan(const ConfigStream& stream, Index first, std::uint64_
                 for (std::size_t i = 0; i < m; ++i) ok[i] &= one[i];
             }
             if (failed) break;
-            std::size_t feasible = 0;
-            for (std::size_t i = 0; i < m; ++i) feasible += ok[i];
+            kept.clear();
+            for (std::size_t i = 0; i < m; ++i)
+                if (ok[i]) kept.push_back(i);
+            const std::size_t feasible = kept.size();
             if (score && feasible > 0) {
-                const std::int64_t done = score(columns.data(), stride, count, scores.data());
-                if (done < count) {
-                    fail(where.size(), done);
+                // Side by side, so that only these are scored: position kept[r] moves to r.
+                if (feasible < m)
+                    for (std::size_t j = 0; j < d; ++j)
+                        for (std::size_t r = 0; r < feasible; ++r) columns[j * block + r] = columns[j * block + kept[r]];
+                const std::int64_t done = score(columns.data(), stride, static_cast<std::int64_t>(feasible), scores.data());
+                if (done < static_cast<std::int64_t>(feasible)) {
+                    fail(where.size(), static_cast<std::int64_t>(kept[static_cast<std::size_t>(done)]));
                     break;
                 }
                 const double limit = mine.best.limit(), sign = maximize ? -1.0 : 1.0;
-                for (std::size_t i = 0; i < m; ++i)
-                    if (ok[i] && sign * scores[i] <= limit) mine.best.offer({sign * scores[i], from + i});
+                for (std::size_t r = 0; r < feasible; ++r)
+                    if (sign * scores[r] <= limit) mine.best.offer({sign * scores[r], from + kept[r]});
             }
             mine.seen += m;
             mine.feasible += feasible;
