@@ -223,6 +223,7 @@ def scan(
         raise ValueError(f"on={on!r} must be one of {', '.join(FORMS)}")
     top, threads = check_int("top", top, 0, MAX_BATCH), check_int("threads", threads, 1, MAX_THREADS)
     job = _Job(stream, score, on, where, top, check_flag("scan", "minimize", minimize))
+    parts = check_int("shards", 64 if shards is None else shards, 1, MAX_BATCH)
     key = (stream.size, top, job.minimize)
     found, first = _core.Scan(top), 0
     if isinstance(start, ScanResult):
@@ -238,7 +239,7 @@ def scan(
     if executor is None:
         end = _here(job, first, threads, found, report)
     else:
-        _elsewhere(job, first, threads, found, report, executor, check_int("shards", 64 if shards is None else shards, 1, MAX_BATCH))
+        _elsewhere(job, first, threads, found, report, executor, parts)
         end = stream.size
     return _result(job, found, end, time.perf_counter() - began, key)
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "optim/lbfgsb.h"
 
@@ -15,7 +16,9 @@ namespace {
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
-constexpr double kClose = 1e-3;              // starts closer than this in every column are one
+constexpr double kApart = 0.5;               // lengthscales between two starts, at least: nearer ones climb the same hill
+constexpr double kApartShare = 0.1;          // or of the length of the box's diagonal, if that is less
+constexpr std::size_t kPace = 5;             // steps that tell how fast a search climbs
 
 }  // namespace
 
@@ -24,6 +27,12 @@ Maximizer::Maximizer(const Box& box, const Features& features, const Process& pr
     : box_(box), features_(features), process_(process), acquisition_(acquisition), prior_weight_(0.0), options_(options) {
     for (std::size_t j = 0; j < box.dims(); ++j)
         if (box.has_prior(j)) prior_weight_ = prior_weight;
+    double diagonal = 0.0;
+    for (std::size_t j = 0; j < box.dims(); ++j) {
+        scales_.push_back(std::exp(0.5 * process.theta()[j]));
+        diagonal += scales_[j] * scales_[j];
+    }
+    apart_ = std::min(kApart * kApart, kApartShare * kApartShare * diagonal);
 }
 
 // What the priors add to the value of a row, and to its gradient (d,) if wanted.
@@ -177,20 +186,30 @@ std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, cons
     for (const std::size_t i : order) {
         if (starts.size() == options_.n_starts || std::isinf(values[i])) break;
         const double* row = rows.data() + i * d;
-        const bool is_new = std::none_of(starts.begin(), starts.end(), [&](const Candidate& s) {
-            for (std::size_t j = 0; j < d; ++j) {
-                if (std::isnan(row[j]) != std::isnan(s.row[j]) || std::abs(row[j] - s.row[j]) > kClose) return false;
-            }
-            return true;
-        });
-        if (is_new) starts.push_back({{row, row + d}, values[i]});
+        Candidate candidate{{row, row + d}, values[i]};
+        if (std::none_of(starts.begin(), starts.end(), [&](const Candidate& s) { return is_near(s, candidate); })) starts.push_back(std::move(candidate));
     }
     return starts;
 }
 
-// Moves each start to a local maximum over its relaxed columns, if that is acceptable and better.
-void Maximizer::continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const {
-    const std::size_t d = box_.dims(), n = starts.size();
+bool Maximizer::is_near(const Candidate& a, const Candidate& b) const {
+    const std::size_t f = features_.size();
+    std::vector<double> za(f), zb(f);
+    features_.map(a.row.data(), za.data());
+    features_.map(b.row.data(), zb.data());
+    double r2 = 0.0;
+    for (std::size_t k = 0; k < f; ++k) {
+        const double difference = scales_[features_.column(k)] * (za[k] - zb[k]);
+        r2 += difference * difference;
+    }
+    return r2 < apart_;
+}
+
+// Moves each active start to a local maximum over its real columns, and over ordered ones of many levels too if `relaxed`,
+// if that is acceptable and better. In units of the lengthscales, where the function bends alike along all columns.
+void Maximizer::continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
+                           const RowSet& seen) const {
+    const std::size_t d = box_.dims(), n = active.size();
     std::vector<std::vector<std::size_t>> free(n);
     std::vector<Lbfgsb> searches;
     LbfgsbOptions options;
@@ -198,56 +217,74 @@ void Maximizer::continuous(std::vector<Candidate>& starts, const Feasible& feasi
     options.gradient_tolerance = 1e-4;
     options.value_tolerance = 1e-7;
     for (std::size_t i = 0; i < n; ++i) {
-        std::vector<double> x;
+        const std::vector<double>& row = starts[active[i]].row;
+        std::vector<double> x, upper;
         for (std::size_t j = 0; j < d; ++j)
-            if (is_relaxed(j) && !std::isnan(starts[i].row[j])) {
+            if ((relaxed ? is_relaxed(j) : box_.column(j).kind == Kind::real) && !std::isnan(row[j])) {
                 free[i].push_back(j);
-                x.push_back(starts[i].row[j]);
+                x.push_back(row[j] * scales_[j]);
+                upper.push_back(scales_[j]);
             }
-        const std::size_t m = x.size();
-        searches.emplace_back(std::move(x), std::vector<double>(m, 0.0), std::vector<double>(m, 1.0), options);
+        std::vector<double> lower(x.size(), 0.0);
+        searches.emplace_back(std::move(x), std::move(lower), std::move(upper), options);
     }
+    const auto put = [&](std::size_t i, const std::vector<double>& x, double* row) {
+        for (std::size_t k = 0; k < free[i].size(); ++k) row[free[i][k]] = x[k] / scales_[free[i][k]];
+    };
     std::vector<double> rows, values, gradient, g;
+    std::vector<std::vector<double>> paths(n);   // the best value after each evaluation
     std::vector<std::size_t> running;
-    while (true) {
+    for (std::size_t i = 0; i < n; ++i)
+        if (!searches[i].done()) running.push_back(i);
+    double best = -std::numeric_limits<double>::infinity();
+    while (!running.empty()) {
         rows.clear();
-        running.clear();
-        for (std::size_t i = 0; i < n; ++i) {
-            if (searches[i].done()) continue;
-            running.push_back(i);
-            rows.insert(rows.end(), starts[i].row.begin(), starts[i].row.end());
-            for (std::size_t k = 0; k < free[i].size(); ++k) rows[rows.size() - d + free[i][k]] = searches[i].x()[k];
+        for (const std::size_t i : running) {
+            const std::vector<double>& start = starts[active[i]].row;
+            rows.insert(rows.end(), start.begin(), start.end());
+            put(i, searches[i].x(), rows.data() + rows.size() - d);
         }
-        if (running.empty()) break;
         values.resize(running.size());
         gradient.resize(running.size() * d);
         evaluate({rows.data(), running.size(), d}, values.data(), {gradient.data(), running.size(), d});
         for (std::size_t r = 0; r < running.size(); ++r) {
             const std::size_t i = running[r];
             g.clear();
-            for (const std::size_t j : free[i]) g.push_back(-gradient[r * d + j]);
+            for (const std::size_t j : free[i]) g.push_back(-gradient[r * d + j] / scales_[j]);
             searches[i].report(-values[r], g.data());
+            paths[i].push_back(-searches[i].best_value());
+            best = std::max(best, paths[i].back());
         }
+        // A search that at its pace would not reach the best one is given up.
+        const auto is_over = [&](std::size_t i) {
+            const std::vector<double>& path = paths[i];
+            if (searches[i].done() || path.size() <= kPace) return searches[i].done();
+            const double pace = (path.back() - path[path.size() - 1 - kPace]) / static_cast<double>(kPace);
+            return path.back() + pace * static_cast<double>(options_.n_evaluations - path.size()) < best;
+        };
+        running.erase(std::remove_if(running.begin(), running.end(), is_over), running.end());
     }
     for (std::size_t i = 0; i < n; ++i) {
         if (free[i].empty()) continue;
-        std::vector<double> row = starts[i].row;
-        for (std::size_t k = 0; k < free[i].size(); ++k) row[free[i][k]] = searches[i].best_x()[k];
+        Candidate& start = starts[active[i]];
+        std::vector<double> row = start.row;
+        put(i, searches[i].best_x(), row.data());
         complete(row.data());
         keep_acceptable(row, feasible, seen);
         if (row.empty()) continue;
         double value;
         evaluate({row.data(), 1, d}, &value);
-        if (value > starts[i].value) starts[i] = {row, value};
+        if (value > start.value) start = {row, value};
     }
 }
 
-// Makes the best single change of a discrete column in each start; whether any start changed.
-bool Maximizer::discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const {
+// Makes the best single change of a discrete column in each active start; those that none improves are active no longer.
+void Maximizer::discrete(std::vector<Candidate>& starts, std::vector<std::size_t>& active, const Feasible& feasible, const RowSet& seen) const {
     const std::size_t d = box_.dims();
-    bool changed = false;
+    std::vector<std::size_t> changed;
     std::vector<double> rows, values, row(d);
-    for (Candidate& start : starts) {
+    for (const std::size_t i : active) {
+        Candidate& start = starts[i];
         rows.clear();
         for (std::size_t j = 0; j < d; ++j) {
             const Column& c = box_.column(j);
@@ -281,22 +318,29 @@ bool Maximizer::discrete(std::vector<Candidate>& starts, const Feasible& feasibl
         const auto best = static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
         if (!(values[best] > start.value)) continue;
         start = {{rows.begin() + static_cast<std::ptrdiff_t>(best * d), rows.begin() + static_cast<std::ptrdiff_t>((best + 1) * d)}, values[best]};
-        changed = true;
+        changed.push_back(i);
     }
-    return changed;
+    active = std::move(changed);
 }
 
 bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
     std::vector<Candidate> starts = screen(incumbents, feasible, seen, stream);
     if (starts.empty()) return false;
-    bool is_discrete = false, is_relaxed_any = false;
+    bool is_discrete = false, is_real = false, is_relaxed_any = false;
     for (std::size_t j = 0; j < box_.dims(); ++j) {
-        is_discrete = is_discrete || box_.column(j).kind != Kind::real;
-        is_relaxed_any = is_relaxed_any || is_relaxed(j);
+        const bool real = box_.column(j).kind == Kind::real;
+        is_discrete = is_discrete || !real;
+        is_real = is_real || real;
+        is_relaxed_any = is_relaxed_any || (!real && is_relaxed(j));
     }
-    for (std::size_t round = 0; round < options_.n_rounds; ++round) {
-        if (is_relaxed_any) continuous(starts, feasible, seen);
-        if (!is_discrete || !discrete(starts, feasible, seen)) break;
+    std::vector<std::size_t> active(starts.size());
+    std::iota(active.begin(), active.end(), std::size_t{0});
+    if (is_relaxed_any) continuous(starts, active, true, feasible, seen);
+    for (std::size_t round = 0;; ++round) {   // real columns come last: what was snapped or changed moves their maximum
+        if (is_real) continuous(starts, active, false, feasible, seen);
+        if (!is_discrete || round == options_.n_rounds) break;
+        discrete(starts, active, feasible, seen);
+        if (active.empty()) break;
     }
     const auto best = std::max_element(starts.begin(), starts.end(), [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
     std::copy(best->row.begin(), best->row.end(), out);

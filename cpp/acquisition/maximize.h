@@ -1,8 +1,9 @@
 #pragma once
-// The row of a box with the largest acquisition value: many candidates in one batch, the best of them as starts, then in turn
-// L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change of a
-// discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
-// The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating.
+// The row of a box with the largest acquisition value: many candidates in one batch, the best of them that are apart as starts,
+// then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
+// of a discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
+// The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating; benchmarks/bench_acquisition.py
+// compares what the three find.
 
 #include <cstddef>
 #include <vector>
@@ -20,8 +21,8 @@ namespace hpo {
 struct MaximizeOptions {
     std::size_t n_uniform = 512;     // candidates from the whole box
     std::size_t n_local = 512;       // perturbations of the incumbents
-    std::size_t n_starts = 8;
-    std::size_t n_rounds = 4;        // alternations
+    std::size_t n_starts = 10;
+    std::size_t n_rounds = 20;       // alternations at most; a start that no discrete change improves has no more of them
     std::size_t n_evaluations = 40;  // of an L-BFGS-B search
 };
 
@@ -45,8 +46,10 @@ private:
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<std::size_t> evaluate_best(const std::vector<double>& rows, std::vector<double>* values) const;
     std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
-    void continuous(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
-    bool discrete(std::vector<Candidate>& starts, const Feasible& feasible, const RowSet& seen) const;
+    bool is_near(const Candidate& a, const Candidate& b) const;
+    void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
+                    const RowSet& seen) const;
+    void discrete(std::vector<Candidate>& starts, std::vector<std::size_t>& active, const Feasible& feasible, const RowSet& seen) const;
     void keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const;
     double weighted_prior(const double* row, double* gradient) const;
     bool is_relaxed(std::size_t j) const;
@@ -58,6 +61,8 @@ private:
     const Acquisition& acquisition_;
     double prior_weight_;   // 0 if no column has a prior
     const MaximizeOptions& options_;
+    std::vector<double> scales_;   // (d,) inverse lengthscales
+    double apart_ = 0.0;           // squared scaled distance between starts, at least
 };
 
 }  // namespace hpo

@@ -95,10 +95,10 @@ def test_appended_rows_give_the_posterior_of_the_whole(n_factored):
     assert np.array_equal(grown, fresh)   # bits do not depend on the calls before
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(50))
 def test_the_fit_is_no_worse_than_scipys_from_twenty_starts(seed):
     columns = [Column(REAL)] * (1 + seed % 4) + [Column(CATEGORICAL, levels=3)] * (seed % 2)
-    rows, y, _ = data(columns, 12 + 4 * seed, seed)
+    rows, y, _ = data(columns, 12 + 4 * (seed % 10), seed)
     gp = gp_of(columns)
     d = len(columns)
     rng = np.random.default_rng(seed)
@@ -151,6 +151,24 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
     near = np.clip(row + np.random.default_rng(0).normal(0, 0.02, size=(2000, len(CONTINUOUS))), 0, 1)
     many = np.vstack([rows_of(CONTINUOUS, 5000, 9), near])
     assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
+
+
+@pytest.mark.parametrize("acquire", [0, 1])
+@pytest.mark.parametrize("seed", range(10))
+def test_no_small_change_of_a_suggestion_has_a_larger_acquisition_value(seed, acquire):
+    columns = [Column(REAL), Column(REAL), Column(ORDERED, levels=30), Column(ORDERED, levels=6), Column(CATEGORICAL, levels=4)]
+    rows, y, theta = data(columns, 10 + 5 * seed, seed)
+    gp, box = gp_of(columns, acquire=acquire), box_of(columns)
+    made, how = gp.suggest(0, 1, rows, y, theta, len(rows), none_pending(columns), None, _core.RowSet(len(columns)))
+    best = gp.posterior(rows, y, theta, len(rows), rows)[0].min()
+    changes = np.repeat(made, 2000, axis=0)   # of both real columns, then of one discrete column
+    changes[:, :2] += np.random.default_rng(seed).normal(0, 0.003, size=(2000, 2))
+    levels = [(2, made[0, 2] + 1 / 30), (2, made[0, 2] - 1 / 30), *((3, (k + 0.5) / 6) for k in range(6)), *((4, k) for k in range(4))]
+    for j, value in levels:
+        changes = np.vstack([changes, made])
+        changes[-1, j] = value
+    values = _core.acquisition(acquire, *gp.posterior(rows, y, theta, len(rows), box.snap(changes)), best, 1.8)[0]
+    assert values.max() <= how[0][1] + 1e-6 * max(1.0, abs(how[0][1]))
 
 
 @pytest.mark.parametrize(("wrong", "words"), [
