@@ -242,7 +242,7 @@ class Float(_Range):
         digits = max(_decimals(self.low), _decimals(self.step), _decimals(self.high))
         scale = 10**digits
         first, stride, last = (int(Decimal(repr(v)).scaleb(digits)) for v in (self.low, self.step, self.high))
-        exact = digits <= 22 and max(abs(first), abs(last)) <= 2**53 and first + stride * (self.levels - 1) == last
+        exact = digits <= 22 and max(abs(first), abs(last), stride) <= 2**53 and first + stride * (self.levels - 1) == last
         return (first, stride, scale) if exact else None
 
     def raw(self, value: Any) -> float:

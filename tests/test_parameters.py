@@ -455,3 +455,8 @@ def test_parameters_are_values(p):
 def test_descriptions_that_describe_nothing(data):
     with pytest.raises(ValueError, match=r"parameter|Int"):
         parameter_from_dict(data)
+
+
+def test_one_level_with_a_step_that_its_decimals_make_huge():
+    space = hf.Space({"x": hf.Float(6.549626692389045e-07, 6.549626692389045e-07, step=1.0)})
+    assert space.decode(space.sample(1)) == [{"x": 6.549626692389045e-07}]
