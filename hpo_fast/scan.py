@@ -20,7 +20,7 @@ from hpo_fast import _core
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_flag, check_int
 from hpo_fast.functions import Function
 from hpo_fast.space import Space
-from hpo_fast.streams import Sobol, Stream, Uniform
+from hpo_fast.streams import Sobol, Stream
 
 FORMS = ("config", "columns", "rows")
 _SLICE_SECONDS = 0.25   # between two looks at the clock and at Ctrl-C
@@ -75,13 +75,13 @@ class _Job:
     score: Callable[[Any], Any] | None
     on: str
     where: Callable[[Any], Any] | None
+    checked: Space | None   # whose requirements, `where` among them, the configurations of a block must satisfy
     top: int
     minimize: bool
 
     def functions(self) -> tuple[list[Function], Function | None]:
         """What must hold, the stream's requirements included, and the score."""
-        sampled = isinstance(self.stream, Uniform)   # which has only feasible configurations
-        where = [] if sampled else list(self.stream.space.requirements)
+        where = [] if self.stream.constraint is None else list(self.stream.space.requirements)
         if self.where is not None:
             where.append(Function(self.where, "where"))
         return where, None if self.score is None else Function(self.score, "score", vectorized=self.on == "columns")
@@ -104,7 +104,7 @@ class _Job:
     def _run_blocks(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
         def part(a: int) -> tuple[list[tuple[float, int]], int, int]:
             rows = self.stream.core.rows(a, min(_BLOCK, first + n - a))
-            kept = np.flatnonzero(self._holds(rows))
+            kept = np.arange(len(rows)) if self.checked is None else np.flatnonzero(self.checked.feasible(rows))
             if self.score is None or len(kept) == 0:
                 return [], len(rows), len(kept)
             scores = self._scores(rows[kept]) * (1.0 if self.minimize else -1.0)
@@ -120,10 +120,6 @@ class _Job:
                 parts = list(pool.map(part, starts))
         for best, seen, feasible in parts:
             found.add(best, seen, feasible)
-
-    def _holds(self, rows: np.ndarray) -> np.ndarray:
-        space = self.stream.space if self.where is None else self.stream.space.require(self.where)
-        return np.ones(len(rows), dtype=bool) if isinstance(self.stream, Uniform) and self.where is None else space.feasible(rows)
 
     def _scores(self, rows: np.ndarray) -> np.ndarray:
         assert self.score is not None
@@ -222,7 +218,8 @@ def scan(
     if on not in FORMS:
         raise ValueError(f"on={on!r} must be one of {', '.join(FORMS)}")
     top, threads = check_int("top", top, 0, MAX_BATCH), check_int("threads", threads, 1, MAX_THREADS)
-    job = _Job(stream, score, on, where, top, check_flag("scan", "minimize", minimize))
+    checked = stream.space.require(where) if where is not None else stream.space if stream.constraint is not None else None
+    job = _Job(stream, score, on, where, checked, top, check_flag("scan", "minimize", minimize))
     parts = check_int("shards", 64 if shards is None else shards, 1, MAX_BATCH)
     key = (stream.size, top, job.minimize)
     found, first = _core.Scan(top), 0

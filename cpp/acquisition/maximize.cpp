@@ -25,10 +25,9 @@ constexpr std::size_t kPace = 5;             // steps that tell how fast a searc
 Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, double prior_weight,
                      const MaximizeOptions& options)
     : box_(box), features_(features), process_(process), acquisition_(acquisition), prior_weight_(0.0), options_(options) {
-    for (std::size_t j = 0; j < box.dims(); ++j)
-        if (box.has_prior(j)) prior_weight_ = prior_weight;
     double diagonal = 0.0;
     for (std::size_t j = 0; j < box.dims(); ++j) {
+        if (box.has_prior(j)) prior_weight_ = prior_weight;
         scales_.push_back(std::exp(0.5 * process.theta()[j]));
         diagonal += scales_[j] * scales_[j];
     }
@@ -183,22 +182,22 @@ std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, cons
     std::vector<std::size_t> order = evaluate_best(rows, &values);
     // The best ones that are apart.
     std::vector<Candidate> starts;
+    std::vector<std::vector<double>> taken;   // their features
+    std::vector<double> z(features_.size());
     for (const std::size_t i : order) {
         if (starts.size() == options_.n_starts || std::isinf(values[i])) break;
         const double* row = rows.data() + i * d;
-        Candidate candidate{{row, row + d}, values[i]};
-        if (std::none_of(starts.begin(), starts.end(), [&](const Candidate& s) { return is_near(s, candidate); })) starts.push_back(std::move(candidate));
+        features_.map(row, z.data());
+        if (std::any_of(taken.begin(), taken.end(), [&](const auto& other) { return is_near(other, z); })) continue;
+        starts.push_back({{row, row + d}, values[i]});
+        taken.push_back(z);
     }
     return starts;
 }
 
-bool Maximizer::is_near(const Candidate& a, const Candidate& b) const {
-    const std::size_t f = features_.size();
-    std::vector<double> za(f), zb(f);
-    features_.map(a.row.data(), za.data());
-    features_.map(b.row.data(), zb.data());
+bool Maximizer::is_near(const std::vector<double>& za, const std::vector<double>& zb) const {
     double r2 = 0.0;
-    for (std::size_t k = 0; k < f; ++k) {
+    for (std::size_t k = 0; k < za.size(); ++k) {
         const double difference = scales_[features_.column(k)] * (za[k] - zb[k]);
         r2 += difference * difference;
     }

@@ -46,7 +46,7 @@ private:
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<std::size_t> evaluate_best(const std::vector<double>& rows, std::vector<double>* values) const;
     std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
-    bool is_near(const Candidate& a, const Candidate& b) const;
+    bool is_near(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
     void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
                     const RowSet& seen) const;
     void discrete(std::vector<Candidate>& starts, std::vector<std::size_t>& active, const Feasible& feasible, const RowSet& seen) const;

@@ -86,15 +86,24 @@ inline Feasible python_feasible(const py::object& callable) {
     };
 }
 
+// The kernel of an object with an `address`, which must outlive it.
+template <class T>
+NativeKernel<T> kernel_from(const py::handle& compiled) {
+    return reinterpret_cast<NativeKernel<T>>(compiled.attr("address").cast<std::uintptr_t>());
+}
+
+inline std::vector<NativeKernel<std::uint8_t>> truths_from(const py::list& compiled) {
+    std::vector<NativeKernel<std::uint8_t>> kernels;
+    for (const py::handle kernel : compiled) kernels.push_back(kernel_from<std::uint8_t>(kernel));
+    return kernels;
+}
+
 // Requirements compiled to native code, called without the GIL. Keeps what it was made of.
 class Constraint {
 public:
     // kernels: objects with an `address`; python: the callable for rows at which one of them raises.
     Constraint(const Box& box, py::list kernels, py::object python) : dims_(box.dims()), kernels_(std::move(kernels)), python_(std::move(python)) {
-        std::vector<NativeKernel<std::uint8_t>> addresses;
-        for (const py::handle kernel : kernels_)
-            addresses.push_back(reinterpret_cast<NativeKernel<std::uint8_t>>(kernel.attr("address").cast<std::uintptr_t>()));
-        feasible_ = native_feasible(box, std::move(addresses), python_feasible(python_));
+        feasible_ = native_feasible(box, truths_from(kernels_), python_feasible(python_));
     }
     Constraint(const Constraint&) = delete;
     Constraint& operator=(const Constraint&) = delete;

@@ -24,15 +24,6 @@ namespace hpo {
 
 namespace {
 
-// `first`, if [first, first + n) lies in the stream.
-Index checked(const ConfigStream& stream, const py::int_& first, std::size_t n) {
-    const Index at = to_index(first), size = stream.size() >= Grid::kTooMany ? Index{0} : stream.size();
-    const bool wide = !(first >> py::int_(127)).equal(py::int_(0));   // or negative
-    if (wide || at > size || static_cast<Index>(n) > size - at)
-        throw std::invalid_argument("positions [first, first + n) must lie in the [0, size) of a finite grid or stream");
-    return at;
-}
-
 void fill(const ConfigStream& stream, const py::int_& first, Array out, bool encoded, int threads) {
     if (out.ndim() != 2 || static_cast<std::size_t>(out.shape(0)) != stream.dims())
         throw std::invalid_argument("out must have shape (" + std::to_string(stream.dims()) + ", n), got " + shape_of(out));

@@ -30,12 +30,9 @@ void register_scan(py::module_& m) {
         // kernels: objects with an `address`. The first (kernel, position) at which one raised, or None.
         .def("run", [](Scan& s, const ConfigStream& stream, const py::int_& first, std::uint64_t n, const py::list& where, const py::object& score,
                        bool maximize, int threads) -> py::object {
-            const Index from = to_index(first);
-            if (from > stream.size() || n > stream.size() - from) throw std::invalid_argument("positions [first, first + n) must lie in the stream");
-            std::vector<NativeKernel<std::uint8_t>> kernels;
-            for (const py::handle kernel : where)
-                kernels.push_back(reinterpret_cast<NativeKernel<std::uint8_t>>(kernel.attr("address").cast<std::uintptr_t>()));
-            const auto scorer = score.is_none() ? nullptr : reinterpret_cast<NativeKernel<double>>(score.attr("address").cast<std::uintptr_t>());
+            const Index from = checked(stream, first, n);
+            const auto kernels = truths_from(where);
+            const auto scorer = score.is_none() ? nullptr : kernel_from<double>(score);
             std::optional<Raised> raised;
             {
                 const py::gil_scoped_release release;

@@ -369,9 +369,9 @@ double Box::log_prior(std::size_t j, double u, double* by_u) const {
     if (by_u) *by_u = 0.0;
     if (at.empty()) return 0.0;
     if (columns_[j].kind == Kind::categorical) return at[static_cast<std::size_t>(level(j, u))];
-    const double parts = static_cast<double>(at.size()), t = std::clamp(u * parts - 0.5, 0.0, parts - 1.0);
-    const auto k = std::min(static_cast<std::size_t>(t), std::max<std::size_t>(at.size(), 2) - 2);
     if (at.size() == 1) return at[0];
+    const double parts = static_cast<double>(at.size()), t = std::clamp(u * parts - 0.5, 0.0, parts - 1.0);
+    const auto k = std::min(static_cast<std::size_t>(t), at.size() - 2);
     if (by_u && t > 0.0 && t < parts - 1.0) *by_u = (at[k + 1] - at[k]) * parts;
     return at[k] + (at[k + 1] - at[k]) * (t - static_cast<double>(k));
 }

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hpo_fast._core import RowSet, SpaceExhausted
+from hpo_fast._core import SpaceExhausted
 from hpo_fast.adapters.choices import parameter_of, unwrapped, wrapped
 from hpo_fast.parameters import Float, Int, Ordinal, Parameter
 from hpo_fast.priors import Beta, LogNormal, Normal, Prior
@@ -157,15 +157,10 @@ def next_run(sweep_config: Mapping[str, Any] | str | Path | Sweep, runs: Sequenc
         return None
     if sweep.target is not None and (values <= sweep.target if sweep.direction == "minimize" else values >= sweep.target).any():
         return None
-    if sweep.method == "grid":
-        row = _next_of_grid(sweep.space, rows)
-    else:
-        ended = np.array([state in _ENDED for state in states], dtype=bool)
-        try:
-            row = suggest(sweep.space, rows[ended], values[ended], rows[~ended], sampler=sweep.sampler, seed=seed, direction=sweep.direction)
-        except SpaceExhausted:
-            row = None
-    if row is None:
+    ended = np.array([state in _ENDED for state in states], dtype=bool)
+    try:
+        row = suggest(sweep.space, rows[ended], values[ended], rows[~ended], sampler=sweep.sampler, seed=seed, direction=sweep.direction)
+    except SpaceExhausted:
         return None
     config = {key: {"value": value} for key, value in sweep.nested(sweep.space.decode(row)[0]).items()}
     return SweepRun(config, search_info=None if sweep.method == "grid" else {"sampler": sweep.sampler})
@@ -191,20 +186,6 @@ def _value(sweep: Sweep, run: Any) -> float:
     logged = [entry.get(sweep.metric) for entry in (*run.history, run.summary_metrics or {})]
     found = [float(v) for v in logged if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and math.isfinite(v)]
     return (min if sweep.direction == "minimize" else max)(found, default=math.nan)
-
-
-def _next_of_grid(space: Space, rows: np.ndarray) -> np.ndarray | None:
-    """The first row (1, d) that is not among `rows`, the last parameter varying fastest."""
-    seen, grid = RowSet(len(space)), space.grid
-    seen.insert(rows)
-    first, size = 0, grid.size
-    while first < size:   # at most as many steps as there are rows, some at a time
-        some = grid.rows(first, min(1024, size - first))
-        new = np.flatnonzero(~seen.contains(some))
-        if len(new):
-            return np.asarray(some[new[:1]])
-        first += len(some)
-    return None
 
 
 def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core, streams
-from hpo_fast.checks import check_int
+from hpo_fast.checks import check_flag, check_int
 from hpo_fast.samplers.base import Engine, TrialInfo
 from hpo_fast.space import Space
 
@@ -44,8 +44,7 @@ class Grid:
     shuffle: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shuffle, (bool, np.bool_)):
-            raise TypeError(f"shuffle={self.shuffle!r} must be True or False")
+        object.__setattr__(self, "shuffle", check_flag("Grid", "shuffle", self.shuffle))
         if isinstance(self.resolution, Mapping):
             object.__setattr__(self, "resolution", dict(self.resolution))
         elif self.resolution is not None:
