@@ -77,7 +77,8 @@ class Sampler(BaseSampler):
     - pruned: the last intermediate value, but none better than the median of the complete trials so far: a curve that starts low
       is no reason to stay there. Without an intermediate value: a failure.
     - failed: as bad as the worst value, so that what crashes is not tried again. (Optuna's samplers forget them.)
-    - running: pending, asked in this process or another.
+    - running: pending, asked in this process or another, and not suggested again. (Processes that suggest in the same instant do
+      not see each other.)
     - infeasible: behind all feasible ones, by the sum of the violated constraints.
 
     A parameter whose range changes is searched within the latest one; values outside of it are left out. If the last two trials had
