@@ -14,6 +14,7 @@ namespace hpo {
 namespace {
 
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
+constexpr std::size_t kScreened = 64;        // or of which most may be left out
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
 constexpr double kApart = 0.5;               // lengthscales between two starts, at least: nearer ones climb the same hill
@@ -84,48 +85,58 @@ void Maximizer::complete(double* row) const {
     box_.snap(row);
 }
 
-// Drops rows that are infeasible, seen, or there twice.
+// Which of rows (n, d) are feasible and not seen.
+std::vector<std::uint8_t> Maximizer::acceptable(ConstMatrix rows, const Feasible& feasible, const RowSet& seen) const {
+    std::vector<std::uint8_t> ok(rows.rows, 1);
+    if (feasible && rows.rows > 0) feasible(rows, ok.data());
+    for (std::size_t i = 0; i < rows.rows; ++i) ok[i] = ok[i] && !seen.contains(rows.row(i));
+    return ok;
+}
+
 void Maximizer::keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const {
     const std::size_t d = box_.dims(), n = rows.size() / d;
-    std::vector<std::uint8_t> ok(n, 1);
-    if (feasible && n > 0) feasible({rows.data(), n, d}, ok.data());
+    const std::vector<std::uint8_t> ok = acceptable({rows.data(), n, d}, feasible, seen);
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        if (!ok[i] || seen.contains(rows.data() + i * d)) continue;
-        if (kept != i) std::copy_n(rows.data() + i * d, d, rows.data() + kept * d);
-        ++kept;
-    }
+    for (std::size_t i = 0; i < n; ++i)
+        if (ok[i]) std::copy_n(rows.data() + i * d, d, rows.data() + kept++ * d);
     rows.resize(kept * d);
 }
 
-// The rows (n, d) from the best value down, and the values (n,). A mean costs O(n f) and a variance O(n^2): rows are taken by
-// the value that they would have at the prior's variance, which is a bound for lcb and log_ei, until the bound of the rest is
-// below the n_starts-th best value. What is left out has the value -inf.
-std::vector<std::size_t> Maximizer::evaluate_best(const std::vector<double>& rows, std::vector<double>* values) const {
-    const std::size_t d = box_.dims(), n = rows.size() / d, f = features_.size();
-    std::vector<double> bounds(n), z(std::min(kBatch, n) * f), sorted(n * d), found(n), top;
+// What the values of rows (n, d) can be at most, for lcb and log_ei; for log_pi an estimate. O(n f) each, where a value costs
+// O(n^2).
+std::vector<double> Maximizer::bounds(ConstMatrix rows) const {
+    const std::size_t n = rows.rows, f = features_.size();
+    std::vector<double> out(n), variance(n), z(std::min(kBatch, n) * f);
     for (std::size_t i = 0; i < n; i += kBatch) {
         const std::size_t q = std::min(kBatch, n - i);
-        features_.map({rows.data() + i * d, q, d}, {z.data(), q, f});
-        process_.mean({z.data(), q, f}, bounds.data() + i);
+        features_.map(rows.slice(i, q), {z.data(), q, f});
+        process_.mean({z.data(), q, f}, out.data() + i, variance.data() + i);
     }
-    const std::vector<double> prior(n, process_.signal());
-    acquisition_(bounds.data(), prior.data(), n, bounds.data());
-    for (std::size_t i = 0; i < n; ++i) bounds[i] += weighted_prior(rows.data() + i * d, nullptr);
+    acquisition_(out.data(), variance.data(), n, out.data());
+    for (std::size_t i = 0; i < n; ++i) out[i] += weighted_prior(rows.row(i), nullptr);
+    return out;
+}
+
+// The rows (n, d) from the best value down, and the values (n,). They are taken by their bounds, until that of the rest is below
+// the n_starts-th best value; what is left out has the value -inf.
+std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<double>* values) const {
+    const std::size_t d = box_.dims(), n = rows.rows;
     const auto by = [](const std::vector<double>& value) {
         std::vector<std::size_t> order(value.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
         std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
         return order;
     };
-    const std::vector<std::size_t> order = by(bounds);
-    for (std::size_t i = 0; i < n; ++i) std::copy_n(rows.data() + order[i] * d, d, sorted.data() + i * d);
+    const std::vector<double> most = bounds(rows);
+    const std::vector<std::size_t> order = by(most);
+    std::vector<double> batch(std::min(kScreened, n) * d), found(kScreened), top;
     values->assign(n, -std::numeric_limits<double>::infinity());
     const bool is_bound = acquisition_.kind != Acquire::log_pi;
-    for (std::size_t i = 0; i < n; i += kBatch) {
-        if (is_bound && top.size() == options_.n_starts && bounds[order[i]] <= top.back()) break;
-        const std::size_t q = std::min(kBatch, n - i);
-        evaluate({sorted.data() + i * d, q, d}, found.data());
+    for (std::size_t i = 0; i < n; i += kScreened) {
+        if (is_bound && top.size() == options_.n_starts && most[order[i]] <= top.back()) break;
+        const std::size_t q = std::min(kScreened, n - i);
+        for (std::size_t k = 0; k < q; ++k) std::copy_n(rows.row(order[i + k]), d, batch.data() + k * d);
+        evaluate({batch.data(), q, d}, found.data());
         for (std::size_t k = 0; k < q; ++k) {
             (*values)[order[i + k]] = found[k];
             top.push_back(found[k]);
@@ -178,8 +189,9 @@ std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, cons
     }
     keep_acceptable(rows, feasible, seen);
     if (rows.empty()) return {};
+    const ConstMatrix all{rows.data(), rows.size() / d, d};
     std::vector<double> values;
-    std::vector<std::size_t> order = evaluate_best(rows, &values);
+    const std::vector<std::size_t> order = evaluate_best(all, &values);
     // The best ones that are apart.
     std::vector<Candidate> starts;
     std::vector<std::vector<double>> taken;   // their features
@@ -277,49 +289,88 @@ void Maximizer::continuous(std::vector<Candidate>& starts, const std::vector<std
     }
 }
 
-// Makes the best single change of a discrete column in each active start; those that none improves are active no longer.
+// The rows that differ from `start` in one discrete column, by all of its levels or by those nearby, and for each of them in which.
+void Maximizer::changes(const std::vector<double>& start, std::vector<double>* rows, std::vector<std::size_t>* columns) const {
+    std::vector<double> row;
+    std::vector<std::int64_t> others;
+    for (std::size_t j = 0; j < box_.dims(); ++j) {
+        const Column& c = box_.column(j);
+        if (c.kind == Kind::real || std::isnan(start[j])) continue;
+        const std::int64_t own = box_.level(j, start[j]);
+        others.clear();
+        if (c.kind == Kind::categorical ? c.levels <= kMaxChoices : c.levels <= kRelaxed)
+            for (std::int64_t k = 0; k < c.levels; ++k) others.push_back(k);
+        else if (c.kind == Kind::ordered)
+            others = {own - 4, own - 2, own - 1, own + 1, own + 2, own + 4};
+        for (const std::int64_t k : others) {
+            if (k == own || k < 0 || k >= c.levels) continue;
+            row = start;
+            double lower = static_cast<double>(k), upper = lower;
+            if (c.kind == Kind::ordered) box_.cell(j, k, &lower, &upper);
+            row[j] = 0.5 * (lower + upper);
+            complete(row.data());
+            rows->insert(rows->end(), row.begin(), row.end());
+            columns->push_back(j);
+        }
+    }
+}
+
+// Improves each active start by the best change of a discrete column, or by the best changes of several, as many together as is
+// best. Those that no change improves are active no longer.
 void Maximizer::discrete(std::vector<Candidate>& starts, std::vector<std::size_t>& active, const Feasible& feasible, const RowSet& seen) const {
     const std::size_t d = box_.dims();
-    std::vector<std::size_t> changed;
-    std::vector<double> rows, values, row(d);
+    std::vector<std::size_t> changed, columns, ends;   // of each start's changes
+    std::vector<double> rows;
     for (const std::size_t i : active) {
-        Candidate& start = starts[i];
-        rows.clear();
-        for (std::size_t j = 0; j < d; ++j) {
-            const Column& c = box_.column(j);
-            if (c.kind == Kind::real || std::isnan(start.row[j])) continue;
-            const std::int64_t own = box_.level(j, start.row[j]);
-            const bool all = c.kind == Kind::categorical ? c.levels <= kMaxChoices : c.levels <= kRelaxed;
-            std::vector<std::int64_t> others;
-            if (all) {
-                for (std::int64_t k = 0; k < c.levels; ++k) others.push_back(k);
-            } else if (c.kind == Kind::ordered) {
-                for (const std::int64_t step : {1, 2, 4}) {
-                    others.push_back(own - step);
-                    others.push_back(own + step);
-                }
-            }
-            for (const std::int64_t k : others) {
-                if (k == own || k < 0 || k >= c.levels) continue;
-                row = start.row;
-                double lower = static_cast<double>(k), upper = lower;
-                if (c.kind == Kind::ordered) box_.cell(j, k, &lower, &upper);
-                row[j] = 0.5 * (lower + upper);
-                complete(row.data());
-                rows.insert(rows.end(), row.begin(), row.end());
-            }
+        changes(starts[i].row, &rows, &columns);
+        ends.push_back(columns.size());
+    }
+    const ConstMatrix all{rows.data(), columns.size(), d};
+    const std::vector<std::uint8_t> ok = acceptable(all, feasible, seen);
+    std::vector<double> values(all.rows);
+    evaluate(all, values.data());
+    std::size_t begin = 0;
+    for (std::size_t k = 0; k < active.size(); begin = ends[k++]) {
+        Candidate& start = starts[active[k]];
+        std::vector<std::size_t> order;   // the changes that help, best first
+        for (std::size_t i = begin; i < ends[k]; ++i)
+            if (ok[i] && values[i] > start.value) order.push_back(i);
+        if (order.empty()) continue;
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+        std::vector<double> row = start.row, together, found;
+        std::vector<bool> used(d, false);
+        for (const std::size_t i : order) {
+            if (used[columns[i]]) continue;
+            used[columns[i]] = true;
+            row[columns[i]] = all.row(i)[columns[i]];
+            if (i == order[0]) continue;
+            together.insert(together.end(), row.begin(), row.end());
+            complete(together.data() + together.size() - d);
         }
-        keep_acceptable(rows, feasible, seen);
-        const std::size_t n = rows.size() / d;
-        if (n == 0) continue;
-        values.resize(n);
-        evaluate({rows.data(), n, d}, values.data());
-        const auto best = static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin());
-        if (!(values[best] > start.value)) continue;
-        start = {{rows.begin() + static_cast<std::ptrdiff_t>(best * d), rows.begin() + static_cast<std::ptrdiff_t>((best + 1) * d)}, values[best]};
-        changed.push_back(i);
+        start = {{all.row(order[0]), all.row(order[0]) + d}, values[order[0]]};
+        changed.push_back(active[k]);
+        keep_acceptable(together, feasible, seen);
+        found.resize(together.size() / d);
+        evaluate({together.data(), found.size(), d}, found.data());
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const double* other = together.data() + i * d;
+            if (found[i] > start.value) start = {{other, other + d}, found[i]};
+        }
     }
     active = std::move(changed);
+}
+
+// Drops active starts that have come near a better one: they climb the same hill.
+void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::size_t>& active) const {
+    const std::size_t f = features_.size();
+    std::vector<std::vector<double>> z(starts.size(), std::vector<double>(f));
+    for (std::size_t i = 0; i < starts.size(); ++i) features_.map(starts[i].row.data(), z[i].data());
+    const auto is_behind = [&](std::size_t i) {
+        for (std::size_t k = 0; k < starts.size(); ++k)
+            if (k != i && (starts[k].value > starts[i].value || (starts[k].value == starts[i].value && k < i)) && is_near(z[k], z[i])) return true;
+        return false;
+    };
+    active.erase(std::remove_if(active.begin(), active.end(), is_behind), active.end());
 }
 
 bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
@@ -338,6 +389,7 @@ bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowS
     for (std::size_t round = 0;; ++round) {   // real columns come last: what was snapped or changed moves their maximum
         if (is_real) continuous(starts, active, false, feasible, seen);
         if (!is_discrete || round == options_.n_rounds) break;
+        merge(starts, active);
         discrete(starts, active, feasible, seen);
         if (active.empty()) break;
     }

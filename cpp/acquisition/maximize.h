@@ -6,6 +6,7 @@
 // compares what the three find.
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "acquisition/functions.h"
@@ -44,12 +45,16 @@ private:
 
     void evaluate(ConstMatrix rows, double* out) const;
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
-    std::vector<std::size_t> evaluate_best(const std::vector<double>& rows, std::vector<double>* values) const;
+    std::vector<double> bounds(ConstMatrix rows) const;
+    std::vector<std::size_t> evaluate_best(ConstMatrix rows, std::vector<double>* values) const;
     std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
     bool is_near(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
     void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
                     const RowSet& seen) const;
+    void changes(const std::vector<double>& start, std::vector<double>* rows, std::vector<std::size_t>* columns) const;
     void discrete(std::vector<Candidate>& starts, std::vector<std::size_t>& active, const Feasible& feasible, const RowSet& seen) const;
+    void merge(const std::vector<Candidate>& starts, std::vector<std::size_t>& active) const;
+    std::vector<std::uint8_t> acceptable(ConstMatrix rows, const Feasible& feasible, const RowSet& seen) const;
     void keep_acceptable(std::vector<double>& rows, const Feasible& feasible, const RowSet& seen) const;
     double weighted_prior(const double* row, double* gradient) const;
     bool is_relaxed(std::size_t j) const;

@@ -24,6 +24,15 @@ HPO_CLONES double squared_length(const double* x, std::size_t n) {
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+HPO_CLONES double largest(const double* x, std::size_t n) {
+    double most[8] = {};
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) most[k] = x[i + k] > most[k] ? x[i + k] : most[k];
+    for (; i < n; ++i) most[0] = x[i] > most[0] ? x[i] : most[0];
+    return *std::max_element(most, most + 8);
+}
+
 }  // namespace
 
 void Process::scale(const double* z, double* out) const {
@@ -109,11 +118,16 @@ void Process::set_targets(const double* y, std::size_t m) {
     l.truncate(all);
 }
 
-void Process::mean(ConstMatrix z, double* out) const {
+void Process::mean(ConstMatrix z, double* out, double* variance_bound) const {
     const std::size_t q = z.rows, n = size();
     std::vector<double> scaled, k;
     covariances(z, &scaled, &k, nullptr);
     times_alpha({k.data(), q, n}, out);
+    if (!variance_bound) return;
+    for (std::size_t i = 0; i < q; ++i) {
+        const double most = largest(k.data() + i * n, n);
+        variance_bound[i] = signal_ - most * most / (signal_ + noise_ + jitter());
+    }
 }
 
 void Process::times_alpha(ConstMatrix k, double* out) const {

@@ -37,8 +37,9 @@ public:
     // variance away.
     void set_targets(const double* y, std::size_t m);
 
-    // The mean alone of z (q, f): (q,). O(n f) a query.
-    void mean(ConstMatrix z, double* out) const;
+    // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the observation with
+    // the largest covariance alone would leave of it.
+    void mean(ConstMatrix z, double* out, double* variance_bound = nullptr) const;
     // Of z (q, f): mean (q,) and variance (q,).
     void posterior(ConstMatrix z, double* mean, double* variance) const;
     // And the derivatives by z, (q, f) each.
