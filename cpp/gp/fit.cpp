@@ -21,7 +21,6 @@ LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, cons
     : features_(features), smoothness_(smoothness), priors_(priors), z_(z), y_(y) {
     const std::size_t n = z.rows, f = features.size() + 1;
     x_.resize(n * (f - 1));
-    k_.resize(n * n);
     slope_.resize(n * n);
     inverse_.resize(n * n);
     alpha_.resize(n);
@@ -77,15 +76,14 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     }
     int size = static_cast<int>(n), inner = static_cast<int>(f), info = 0;
     double minus_two = -2.0;
-    if (f > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &inner, &minus_two, x_.data(), &inner, &kZero, k_.data(), &size);
-    else std::fill(k_.begin(), k_.end(), 0.0);
+    if (f > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &inner, &minus_two, x_.data(), &inner, &kZero, inverse_.data(), &size);
+    else std::fill(inverse_.begin(), inverse_.end(), 0.0);
     for (std::size_t i = 0; i < n; ++i) {
-        double* row = k_.data() + i * n;
+        double* row = inverse_.data() + i * n;
         for (std::size_t j = 0; j < i; ++j) row[j] += norms[i] + norms[j];
         kernel(smoothness_, row, i, signal, row, slope_.data() + i * n);
         row[i] = signal + noise;
     }
-    std::copy(k_.begin(), k_.end(), inverse_.begin());
     lapack().dpotrf(&kUpper, &size, inverse_.data(), &size, &info);
     if (info != 0 || (n > 0 && !std::isfinite(inverse_[n * n - 1]))) {
         if (gradient) std::fill_n(gradient, d + 2, 0.0);

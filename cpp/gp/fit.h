@@ -49,7 +49,7 @@ private:
     Priors priors_;
     ConstMatrix z_;
     const double* y_;
-    std::vector<double> x_, k_, slope_, inverse_, alpha_, padded_, product_;
+    std::vector<double> x_, slope_, inverse_, alpha_, padded_, product_;
 };
 
 struct Fit {
