@@ -287,6 +287,7 @@ class GpOptions(metaclass=_pybind11_type):
         length_prior: tuple[float, float],
         signal_prior: tuple[float, float],
         noise_prior: tuple[float, float],
+        input_warp: bool,
         acquire: int,
         beta: float,
         prior_strength: float,
@@ -294,7 +295,8 @@ class GpOptions(metaclass=_pybind11_type):
 
 class Gp(metaclass=_pybind11_type):
     """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 2,) the logarithms of the weights of
-    the columns (inverse squared lengthscales), of the signal and of the noise variance; the factor is made of the first n_factored
+    the columns (inverse squared lengthscales), of the signal and of the noise variance, with warped inputs (3 d + 2,) also of a and b of
+    the columns; the factor is made of the first n_factored
     rows, the others are appended. Everything runs without the GIL. Raises NotPositiveDefinite if the covariance cannot be factored.
     """
 
@@ -307,7 +309,7 @@ class Gp(metaclass=_pybind11_type):
         """The best mode of the posterior of theta found from `starts`: theta, log density, evaluations."""
 
     def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:
-        """log p(y, theta) and its gradient (d + 2,)."""
+        """log p(y, theta) and its gradient, of the size of theta."""
 
     def posterior(
         self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike

@@ -38,7 +38,9 @@ class Surrogate:
 
     @property
     def theta(self) -> np.ndarray:
-        """Logarithms of the d inverse squared lengthscales, of the signal and of the noise variance (of scaled values); (d + 2,)."""
+        """Logarithms of the d inverse squared lengthscales, of the signal and of the noise variance (of scaled values), (d + 2,); with
+        ``input_warp`` also of the two shape parameters of each column, (3 d + 2,).
+        """
         return np.array(self._model[2])
 
     def predict(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:

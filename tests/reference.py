@@ -373,17 +373,24 @@ def tpe_log_ratio(
 
 def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Covariances of rows a (n, d) with rows b (m, d), column by column: the squared distance of two values of a numeric column,
-    1 between two choices; an inactive column is at the centre, half way to every choice."""
+    1 between two choices; an inactive column is at the centre, half way to every choice. A theta of 3 d + 2 warps numeric columns."""
     r2 = np.zeros((len(a), len(b)))
+    d = len(columns)
+
+    def warped(u: np.ndarray, j: int) -> np.ndarray:
+        if len(theta) == d + 2:
+            return u
+        return 1 - (1 - (1e-6 + (1 - 2e-6) * u) ** math.exp(theta[d + 2 + j])) ** math.exp(theta[2 * d + 2 + j])
+
     for j, c in enumerate(columns):
         x, y = a[:, j, None], b[None, :, j]
         if c.kind == CATEGORICAL:
             both, one = ~np.isnan(x) & ~np.isnan(y), np.isnan(x) != np.isnan(y)
-            d = np.where(both, (x != y) * 1.0, np.where(one, 0.5, 0.0))
+            r2_j = np.where(both, (x != y) * 1.0, np.where(one, 0.5, 0.0))
         else:
-            d = (np.nan_to_num(x, nan=0.5) - np.nan_to_num(y, nan=0.5)) ** 2
-        r2 += math.exp(theta[j]) * d
-    signal = math.exp(theta[len(columns)])
+            r2_j = (warped(np.nan_to_num(x, nan=0.5), j) - warped(np.nan_to_num(y, nan=0.5), j)) ** 2
+        r2 += math.exp(theta[j]) * r2_j
+    signal = math.exp(theta[d])
     if kernel == "rbf":
         return signal * np.exp(-0.5 * r2)
     t = np.sqrt((3 if kernel == "matern32" else 5) * r2)
@@ -394,7 +401,7 @@ def gp_posterior(
     columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean (q,) and covariance (q, q), without noise."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[-1]) * np.eye(len(rows))
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     cross = gp_covariance(columns, kernel, theta, queries, rows)
     return cross @ np.linalg.solve(k, y), gp_covariance(columns, kernel, theta, queries, queries) - cross @ np.linalg.solve(k, cross.T)
 
@@ -404,8 +411,9 @@ def gp_log_posterior(
     length_deviation: float = 1.7, noise_mean: float = -5.0,
 ) -> float:
     """log p(y | theta) + log p(theta)."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[-1]) * np.eye(len(rows))
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
     mean = -2 * (length_offset + 0.5 * math.log(max(d, 1)))
+    value += norm(0, 0.5).logpdf(theta[d + 2 :]).sum()
     return value + norm(mean, 2 * length_deviation).logpdf(theta[:d]).sum() + norm(0, 1).logpdf(theta[d]) + norm(noise_mean, 1).logpdf(theta[d + 1])

@@ -26,6 +26,8 @@ public:
     std::size_t dims() const { return box_.dims(); }
     // The column that feature f belongs to.
     std::size_t column(std::size_t f) const { return column_of_[f]; }
+    // Whether feature f is u - 1/2 of a numeric column.
+    bool is_numeric(std::size_t f) const { return box_.column(column_of_[f]).kind != Kind::categorical; }
     // The first feature of column j.
     std::size_t first(std::size_t j) const { return first_[j]; }
 

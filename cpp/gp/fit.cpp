@@ -33,6 +33,7 @@ Theta LogPosterior::prior_mode() const {
     Theta theta(d + 2, -2.0 * (priors_.length.mean + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(d, 1)))));
     theta[d] = priors_.signal.mean;
     theta[d + 1] = priors_.noise.mean;
+    if (priors_.warped) theta.resize(3 * d + 2, priors_.warp.mean);
     return theta;
 }
 
@@ -44,15 +45,21 @@ void LogPosterior::bounds(Theta* lower, Theta* upper) const {
     (*upper)[d] = std::log(1e3);
     (*lower)[d + 1] = std::log(1e-6);
     (*upper)[d + 1] = std::log(10.0);
+    if (!priors_.warped) return;
+    lower->resize(3 * d + 2, -2.0);
+    upper->resize(3 * d + 2, 2.0);
 }
 
 double LogPosterior::prior(const Theta& theta, double* gradient) const {
     const std::size_t d = features_.dims();
     const Theta mode = prior_mode();
     double value = 0.0;
-    for (std::size_t i = 0; i < d + 2; ++i) {
+    for (std::size_t i = 0; i < theta.size(); ++i) {
         // log w = -2 log lengthscale
-        const double deviation = i < d ? 2.0 * priors_.length.deviation : i == d ? priors_.signal.deviation : priors_.noise.deviation;
+        const double deviation = i < d        ? 2.0 * priors_.length.deviation
+                                 : i == d     ? priors_.signal.deviation
+                                 : i == d + 1 ? priors_.noise.deviation
+                                              : priors_.warp.deviation;
         const double t = (theta[i] - mode[i]) / deviation;
         value -= 0.5 * t * t + std::log(deviation) + kHalfLog2Pi;
         if (gradient) gradient[i] -= t / deviation;
@@ -63,16 +70,17 @@ double LogPosterior::prior(const Theta& theta, double* gradient) const {
 double LogPosterior::operator()(const Theta& theta, double* gradient) {
     const std::size_t n = z_.rows, f = features_.size(), d = features_.dims(), wide = f + 1;
     const double signal = std::exp(theta[d]), noise = std::exp(theta[d + 1]);
-    std::vector<double> scales(f), norms(n);
-    for (std::size_t k = 0; k < f; ++k) scales[k] = std::exp(0.5 * theta[features_.column(k)]);
+    const Scaling scaling(features_, theta);
+    std::vector<double> norms(n, 0.0), by_z(f), by_log_a, by_log_b;
+    if (gradient && priors_.warped) {
+        by_log_a.resize(n * f);
+        by_log_b.resize(n * f);
+    }
     for (std::size_t i = 0; i < n; ++i) {
-        double sum = 0.0;
-        for (std::size_t k = 0; k < f; ++k) {
-            const double v = z_.row(i)[k] * scales[k];
-            x_[i * f + k] = v;
-            sum += v * v;
-        }
-        norms[i] = sum;
+        double* x = x_.data() + i * f;
+        if (by_log_a.empty()) scaling(z_.row(i), x);
+        else scaling(z_.row(i), x, by_z.data(), by_log_a.data() + i * f, by_log_b.data() + i * f);
+        for (std::size_t k = 0; k < f; ++k) norms[i] += x[k] * x[k];
     }
     int size = static_cast<int>(n), inner = static_cast<int>(f), info = 0;
     double minus_two = -2.0;
@@ -86,7 +94,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     }
     lapack().dpotrf(&kUpper, &size, inverse_.data(), &size, &info);
     if (info != 0 || (n > 0 && !std::isfinite(inverse_[n * n - 1]))) {
-        if (gradient) std::fill_n(gradient, d + 2, 0.0);
+        if (gradient) std::fill_n(gradient, theta.size(), 0.0);
         return -std::numeric_limits<double>::infinity();
     }
     double half_log_determinant = 0.0;
@@ -118,11 +126,18 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     }
     int columns = static_cast<int>(wide);
     lapack().dsymm(&kRight, &kUpper, &columns, &size, &kOne, slope_.data(), &size, padded_.data(), &columns, &kZero, product_.data(), &columns);
-    std::fill_n(gradient, d + 2, 0.0);
+    std::fill_n(gradient, theta.size(), 0.0);
     for (std::size_t a = 0; a < n; ++a) {
         const double* x = x_.data() + a * f;
         const double* p = product_.data() + a * wide;
-        for (std::size_t k = 0; k < f; ++k) gradient[features_.column(k)] += x[k] * (x[k] * p[f] - p[k]);
+        for (std::size_t k = 0; k < f; ++k) {
+            const std::size_t j = features_.column(k);
+            const double by_x = x[k] * p[f] - p[k];   // half of it
+            gradient[j] += x[k] * by_x;
+            if (by_log_a.empty()) continue;
+            gradient[d + 2 + j] += 2.0 * by_x * by_log_a[a * f + k];
+            gradient[2 * d + 2 + j] += 2.0 * by_x * by_log_b[a * f + k];
+        }
     }
     const double points = static_cast<double>(n);
     gradient[d] = 0.5 * (quadratic - noise * square - points + noise * trace);   // y^T alpha = alpha^T K alpha

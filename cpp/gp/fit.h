@@ -27,6 +27,8 @@ struct Priors {
     Normal length{-1.5857864376269049, 1.7320508075688772};   // of log lengthscale - log(d) / 2
     Normal signal{0.0, 1.0};                                  // of log signal variance
     Normal noise{-5.0, 1.0};                                  // of log noise variance
+    bool warped = false;
+    Normal warp{0.0, 0.5};                                    // of log a and log b, if inputs are warped
 };
 
 class LogPosterior {
@@ -34,7 +36,7 @@ public:
     // z (n, f) and y (n,) must outlive it.
     LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y);
 
-    // The value at theta, and its gradient (d + 2,) if wanted; -inf where the covariance cannot be factored.
+    // The value at theta, and its gradient, of the size of theta, if wanted; -inf where the covariance cannot be factored.
     double operator()(const Theta& theta, double* gradient);
     // The mode of the prior: where a search without a better idea starts.
     Theta prior_mode() const;

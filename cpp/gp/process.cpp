@@ -35,10 +35,6 @@ HPO_CLONES double largest(const double* x, std::size_t n) {
 
 }  // namespace
 
-void Process::scale(const double* z, double* out) const {
-    for (std::size_t f = 0; f < scales_.size(); ++f) out[f] = z[f] * scales_[f];
-}
-
 void Process::cross(ConstMatrix scaled, Matrix out) const {
     int n = static_cast<int>(out.cols), q = static_cast<int>(scaled.rows), f = static_cast<int>(features_.size());
     double minus_two = -2.0;
@@ -58,7 +54,7 @@ void Process::covariances(ConstMatrix z, std::vector<double>* scaled, std::vecto
     scaled->resize(q * f);
     k->resize(q * n);
     if (slope) slope->resize(q * n);
-    for (std::size_t i = 0; i < q; ++i) scale(z.row(i), scaled->data() + i * f);
+    for (std::size_t i = 0; i < q; ++i) scaling_(z.row(i), scaled->data() + i * f);
     cross({scaled->data(), q, f}, {k->data(), q, n});
     kernel(smoothness_, k->data(), q * n, signal_, k->data(), slope ? slope->data() : nullptr);
 }
@@ -68,12 +64,11 @@ void Process::factor(const Theta& theta, ConstMatrix z) {
     theta_ = theta;
     signal_ = std::exp(theta[d]);
     noise_ = std::exp(theta[d + 1]);
-    scales_.resize(f);
-    for (std::size_t k = 0; k < f; ++k) scales_[k] = std::exp(0.5 * theta[features_.column(k)]);
+    scaling_ = Scaling(features_, theta);
     x_.resize(n * f);
     norms_.resize(n);
     for (std::size_t i = 0; i < n; ++i) {
-        scale(z.row(i), x_.data() + i * f);
+        scaling_(z.row(i), x_.data() + i * f);
         norms_[i] = squared_length(x_.data() + i * f, f);
     }
     std::vector<double> k(n * n);
@@ -90,7 +85,7 @@ void Process::factor(const Theta& theta, ConstMatrix z) {
 void Process::append(const double* z) {
     const std::size_t n = size(), f = features_.size();
     std::vector<double> fresh(f), k(n);
-    scale(z, fresh.data());
+    scaling_(z, fresh.data());
     cross({fresh.data(), 1, f}, {k.data(), 1, n});
     kernel(smoothness_, k.data(), n, signal_, k.data(), nullptr);
     cholesky_.append(k.data(), signal_ + noise_, 0.5 * noise_);   // the noise alone bounds the pivot: less is rounding
@@ -152,8 +147,8 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
     if (!d_mean.data) return;
     cholesky_.solve_upper({v.data(), q, n});
     // d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a): both as one product with
-    // the points. In scaled coordinates, then by the chain rule.
-    std::vector<double> c(2 * q * n), product(2 * q * f);
+    // the points. In scaled coordinates x, then by the chain rule.
+    std::vector<double> c(2 * q * n), product(2 * q * f), by_z(f), unused(f);
     for (std::size_t i = 0; i < q; ++i) {
         double *cm = c.data() + 2 * i * n, *cv = cm + n;
         for (std::size_t a = 0; a < n; ++a) {
@@ -171,9 +166,11 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
             total_mean += c[2 * i * n + a];
             total_variance += c[(2 * i + 1) * n + a];
         }
+        const double* x = scaled.data() + i * f;
+        scaling_(z.row(i), unused.data(), by_z.data(), unused.data(), unused.data());
         for (std::size_t j = 0; j < f; ++j) {
-            d_mean.row(i)[j] = (scaled[i * f + j] * total_mean - product[2 * i * f + j]) * scales_[j];
-            d_variance.row(i)[j] = (scaled[i * f + j] * total_variance - product[(2 * i + 1) * f + j]) * scales_[j];
+            d_mean.row(i)[j] = (x[j] * total_mean - product[2 * i * f + j]) * by_z[j];
+            d_variance.row(i)[j] = (x[j] * total_variance - product[(2 * i + 1) * f + j]) * by_z[j];
         }
     }
 }

@@ -12,13 +12,10 @@
 #include "base/view.h"
 #include "gp/features.h"
 #include "gp/kernel.h"
+#include "gp/scaling.h"
 #include "linalg/cholesky.h"
 
 namespace hpo {
-
-// theta = log of: the weight w_j (inverse squared lengthscale) of each of the d columns, the signal variance, the noise
-// variance; (d + 2,).
-using Theta = std::vector<double>;
 
 class Process {
 public:
@@ -48,7 +45,6 @@ public:
     void joint(ConstMatrix z, double* mean, Matrix covariance) const;
 
 private:
-    void scale(const double* z, double* out) const;
     void times_alpha(ConstMatrix k, double* out) const;   // (q, n) -> (q,)
     void cross(ConstMatrix scaled, Matrix out) const;   // r^2 of (q, f) with every point: (q, n)
     // Of z (q, f): scaled (q, f), its covariances with every point (q, n), and their slopes by r^2 if wanted.
@@ -58,7 +54,7 @@ private:
     Smoothness smoothness_;
     Theta theta_;
     double signal_ = 1.0, noise_ = 1.0;
-    std::vector<double> scales_;   // (f,) sqrt of the weights
+    Scaling scaling_;
     std::vector<double> x_;        // (n, f) scaled points
     std::vector<double> norms_;    // (n,) their squared lengths
     std::vector<double> alpha_;

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import check_int
+from hpo_fast.checks import check_flag, check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
@@ -39,6 +39,8 @@ class GP:
         Deviations of "lcb".
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
+    input_warp : bool, default False
+        Numeric parameters are stretched where the function changes fast, by Kumaraswamy's distribution function with a fitted shape.
     length_prior : (float, float), default (sqrt(2) - 3, sqrt(3))
         Mean and deviation of the normal prior of log(lengthscale) - log(d) / 2, lengthscales in units of the range.
     noise_prior : (float, float), default (-5, 1)
@@ -64,6 +66,7 @@ class GP:
     Rasmussen, Williams, "Gaussian processes for machine learning", 2006.
     Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024 (the prior of the
     lengthscales; the default mean is the mode of theirs).
+    Snoek et al., "Input warping for Bayesian optimization of non-stationary functions", ICML 2014 (the warp of the inputs).
     Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
     Hvarfner et al., "piBO: augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022 (priors).
     Song et al., "The Vizier Gaussian process bandit algorithm", arXiv:2408.11527 (lcb with 1.8 deviations, half-rank warping).
@@ -76,6 +79,7 @@ class GP:
     acquisition: str = "lcb"
     beta: float = 1.8
     warp: str = "half-rank"
+    input_warp: bool = False
     length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
     max_observations: int = 1000
@@ -87,6 +91,7 @@ class GP:
         for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
+        check_flag("GP", "input_warp", self.input_warp)
         for name in ("beta", "prior_strength"):
             value = getattr(self, name)
             if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
@@ -155,6 +160,7 @@ class GPEngine:
             length_prior=sampler.length_prior,
             signal_prior=(0.0, 1.0),
             noise_prior=sampler.noise_prior,
+            input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),
             beta=float(sampler.beta),
             prior_strength=float(sampler.prior_strength),
@@ -189,7 +195,7 @@ class GPEngine:
         return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
-        """Rows (m, d), warped targets (m,), hyperparameters (d + 2,), and how many rows to factor before the rest is appended."""
+        """Rows (m, d), warped targets (m,), hyperparameters (d + 2,) or (3 d + 2,), and how many rows to factor before the rest is appended."""
         load_lapack()
         told = len(self._history)
         point = schedule(told)

@@ -21,35 +21,37 @@ seeds = st.integers(0, 2**31)
 def gp_of(columns, *, kernel="matern52", seed=0, **changes):
     options = {
         "smoothness": KERNELS.index(kernel), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
-        "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
+        "input_warp": False, "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
     }
     box = box_of(columns)
     return _core.Gp(box, _core.Grid(box), _core.GpOptions(**{**options, **changes}), seed, 1)
 
 
-def data(columns, n, seed):
+def data(columns, n, seed, warped=False):
     rng = np.random.default_rng(seed)
     rows = rows_of(columns, n, seed % 1000)
     y = np.nan_to_num(rows, nan=0.3).sum(axis=1) + 0.1 * rng.normal(size=n)
     theta = np.append(rng.normal(0, 1.5, size=len(columns)), [rng.normal(0, 0.5), rng.normal(-4, 1)])
+    if warped:
+        theta = np.append(theta, rng.normal(0, 0.5, size=2 * len(columns)))
     return rows, (y - y.mean()) / (y.std() or 1.0), list(theta)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS))
-@settings(deadline=None, max_examples=40)
-def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel):
-    rows, y, theta = data(columns, n + 5, seed)
+@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped):
+    rows, y, theta = data(columns, n + 5, seed, warped)
     mean, variance = gp_of(columns, kernel=kernel).posterior(rows[:n], y[:n], theta, n, rows[n:])
     want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:])
     np.testing.assert_allclose(mean, want_mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(variance, np.diag(want_cov), rtol=1e-6, atol=1e-8)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS))
-@settings(deadline=None, max_examples=40)
-def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel):
-    rows, y, theta = data(columns, n, seed)
-    gp = gp_of(columns, kernel=kernel)
+@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped):
+    rows, y, theta = data(columns, n, seed, warped)
+    gp = gp_of(columns, kernel=kernel, input_warp=warped)
     value, gradient = gp.log_posterior(rows, y, theta)
     np.testing.assert_allclose(value, reference.gp_log_posterior(columns, kernel, theta, rows, y), rtol=1e-9, atol=1e-9)
 
@@ -153,11 +155,12 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
     assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
 
 
+@pytest.mark.parametrize("warped", [False, True])
 @pytest.mark.parametrize("acquire", [0, 1])
 @pytest.mark.parametrize("seed", range(10))
-def test_no_small_change_of_a_suggestion_has_a_larger_acquisition_value(seed, acquire):
+def test_no_small_change_of_a_suggestion_has_a_larger_acquisition_value(seed, acquire, warped):
     columns = [Column(REAL), Column(REAL), Column(ORDERED, levels=30), Column(ORDERED, levels=6), Column(CATEGORICAL, levels=4)]
-    rows, y, theta = data(columns, 10 + 5 * seed, seed)
+    rows, y, theta = data(columns, 10 + 5 * seed, seed, warped)
     gp, box = gp_of(columns, acquire=acquire), box_of(columns)
     made, how = gp.suggest(0, 1, rows, y, theta, len(rows), none_pending(columns), None, _core.RowSet(len(columns)))
     best = gp.posterior(rows, y, theta, len(rows), rows)[0].min()
