@@ -275,7 +275,7 @@ def lbfgsb(
 # -- gp, acquisition --------------------------------------------------------------------------------------------------
 
 def acquisition(kind: int, mean: ArrayLike, variance: ArrayLike, best: float, beta: float) -> tuple[_Array, _Array, _Array]:
-    """Values (q,) of 0 lcb, 1 log_ei, 2 log_pi and their derivatives by mean and variance."""
+    """Values (q,) of 0 lcb, 1 log_ei, 2 log_pi, 3 thompson (that is lcb) and their derivatives by mean and variance."""
 
 class GpOptions(metaclass=_pybind11_type):
     """See ``hpo_fast.samplers.GP``; priors are (mean, deviation)."""

@@ -52,7 +52,7 @@ void Acquisition::operator()(const double* mean, const double* variance, std::si
     for (std::size_t i = 0; i < q; ++i) {
         const double sigma = std::sqrt(variance[i]), z = (best - mean[i]) / sigma;
         double value, d_mean, d_sigma, slope;
-        if (kind == Acquire::lcb) {
+        if (kind == Acquire::lcb || kind == Acquire::thompson) {
             value = beta * sigma - mean[i];
             d_mean = -1.0;
             d_sigma = beta;

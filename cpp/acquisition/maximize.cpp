@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/normal.h"
+#include "linalg/cholesky.h"
 #include "optim/lbfgsb.h"
 
 namespace hpo {
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
 constexpr std::size_t kScreened = 64;        // or of which most may be left out
+constexpr std::size_t kDrawn = 512;          // candidates at which a function is drawn: O(kDrawn^2 (n + kDrawn / 3))
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
 constexpr double kApart = 0.5;               // lengthscales between two starts, at least: nearer ones climb the same hill
@@ -117,18 +120,20 @@ std::vector<double> Maximizer::bounds(ConstMatrix rows) const {
     return out;
 }
 
+// Indices of the values from the largest down.
+std::vector<std::size_t> Maximizer::by_value(const std::vector<double>& values) {
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+    return order;
+}
+
 // The rows (n, d) from the best value down, and the values (n,). They are taken by their bounds, until that of the rest is below
 // the n_starts-th best value; what is left out has the value -inf.
 std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<double>* values) const {
     const std::size_t d = box_.dims(), n = rows.rows;
-    const auto by = [](const std::vector<double>& value) {
-        std::vector<std::size_t> order(value.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
-        return order;
-    };
     const std::vector<double> most = bounds(rows);
-    const std::vector<std::size_t> order = by(most);
+    const std::vector<std::size_t> order = by_value(most);
     std::vector<double> batch(std::min(kScreened, n) * d), found(kScreened), top;
     values->assign(n, -std::numeric_limits<double>::infinity());
     const bool is_bound = acquisition_.kind != Acquire::log_pi;
@@ -144,10 +149,11 @@ std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<
         std::sort(top.begin(), top.end(), std::greater<double>());
         if (top.size() > options_.n_starts) top.resize(options_.n_starts);
     }
-    return by(*values);
+    return by_value(*values);
 }
 
-std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
+// Acceptable rows from everywhere and from around the incumbents.
+std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
     const std::size_t d = box_.dims(), blocks = d + 2, n_local = incumbents.rows > 0 ? options_.n_local : 0;
     std::vector<double> rows((options_.n_uniform + n_local) * d), uniform(2 * blocks);
     for (std::size_t i = 0; i < options_.n_uniform; ++i) {
@@ -188,23 +194,54 @@ std::vector<Maximizer::Candidate> Maximizer::screen(ConstMatrix incumbents, cons
         box_.snap(row);
     }
     keep_acceptable(rows, feasible, seen);
-    if (rows.empty()) return {};
-    const ConstMatrix all{rows.data(), rows.size() / d, d};
+    return rows;
+}
+
+// The best of the rows that are apart.
+std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows) const {
     std::vector<double> values;
-    const std::vector<std::size_t> order = evaluate_best(all, &values);
-    // The best ones that are apart.
+    const std::vector<std::size_t> order = evaluate_best(rows, &values);
     std::vector<Candidate> starts;
     std::vector<std::vector<double>> taken;   // their features
     std::vector<double> z(features_.size());
     for (const std::size_t i : order) {
         if (starts.size() == options_.n_starts || std::isinf(values[i])) break;
-        const double* row = rows.data() + i * d;
+        const double* row = rows.row(i);
         features_.map(row, z.data());
         if (std::any_of(taken.begin(), taken.end(), [&](const auto& other) { return is_near(other, z); })) continue;
-        starts.push_back({{row, row + d}, values[i]});
+        starts.push_back({{row, row + rows.cols}, values[i]});
         taken.push_back(z);
     }
     return starts;
+}
+
+// Draws a function from the joint posterior at the most promising rows, and takes the one where it is best.
+void Maximizer::draw(ConstMatrix rows, const Stream& stream, double* out, double* value) const {
+    const std::size_t d = rows.cols, f = features_.size();
+    std::vector<std::size_t> order;
+    RowSet taken(d);
+    for (const std::size_t i : by_value(bounds(rows))) {
+        if (order.size() == kDrawn || taken.contains(rows.row(i))) continue;
+        taken.insert(rows.row(i));
+        order.push_back(i);
+    }
+    const std::size_t q = order.size();
+    std::vector<double> z(q * f), drawn(q), deviates(q), covariance(q * q);
+    for (std::size_t i = 0; i < q; ++i) features_.map(rows.row(order[i]), z.data() + i * f);
+    process_.joint({z.data(), q, f}, drawn.data(), {covariance.data(), q, q});
+    Cholesky factor;
+    factor.factor({covariance.data(), q, q});
+    const auto used = static_cast<std::uint32_t>((options_.n_uniform + options_.n_local) * (d + 2));   // blocks of the candidates
+    stream.uniform(deviates.data(), q, used);
+    for (double& u : deviates) u = ndtri(std::max(u, 0x1p-54));
+    *value = -std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < q; ++i) {
+        for (std::size_t k = 0; k <= i; ++k) drawn[i] += factor.row(i)[k] * deviates[k];
+        const double own = weighted_prior(rows.row(order[i]), nullptr) - drawn[i];
+        if (!(own > *value)) continue;
+        *value = own;
+        std::copy_n(rows.row(order[i]), d, out);
+    }
 }
 
 bool Maximizer::is_near(const std::vector<double>& za, const std::vector<double>& zb) const {
@@ -374,8 +411,14 @@ void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::siz
 }
 
 bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
-    std::vector<Candidate> starts = screen(incumbents, feasible, seen, stream);
-    if (starts.empty()) return false;
+    const std::vector<double> rows = candidates(incumbents, feasible, seen, stream);
+    if (rows.empty()) return false;
+    const ConstMatrix all{rows.data(), rows.size() / box_.dims(), box_.dims()};
+    if (acquisition_.kind == Acquire::thompson) {
+        draw(all, stream, out, value);
+        return true;
+    }
+    std::vector<Candidate> starts = starts_among(all);
     bool is_discrete = false, is_real = false, is_relaxed_any = false;
     for (std::size_t j = 0; j < box_.dims(); ++j) {
         const bool real = box_.column(j).kind == Kind::real;

@@ -2,6 +2,7 @@
 // The row of a box with the largest acquisition value: many candidates in one batch, the best of them that are apart as starts,
 // then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
 // of a discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
+// Thompson sampling takes the candidate at which a function drawn from the joint posterior is lowest.
 // The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating; benchmarks/bench_acquisition.py
 // compares what the three find.
 
@@ -46,8 +47,11 @@ private:
     void evaluate(ConstMatrix rows, double* out) const;
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<double> bounds(ConstMatrix rows) const;
+    static std::vector<std::size_t> by_value(const std::vector<double>& values);
     std::vector<std::size_t> evaluate_best(ConstMatrix rows, std::vector<double>* values) const;
-    std::vector<Candidate> screen(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
+    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
+    std::vector<Candidate> starts_among(ConstMatrix rows) const;
+    void draw(ConstMatrix rows, const Stream& stream, double* out, double* value) const;
     bool is_near(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
     void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
                     const RowSet& seen) const;

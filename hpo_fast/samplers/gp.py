@@ -17,7 +17,7 @@ from hpo_fast.space import Space
 from hpo_fast.targets import WARPS, warp
 
 KERNELS = ("matern52", "matern32", "rbf")
-ACQUISITIONS = ("lcb", "log_ei", "log_pi")
+ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
 _FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
 _MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
 
@@ -32,11 +32,12 @@ class GP:
         Trials told before the model is used; until then points of a scrambled Sobol sequence are suggested.
     kernel : {"matern52", "matern32", "rbf"}
         Covariance as a function of the scaled distance.
-    acquisition : {"lcb", "log_ei", "log_pi"}
+    acquisition : {"lcb", "log_ei", "log_pi", "thompson"}
         What is maximised: the optimistic bound -(mu - beta sigma), the logarithm of the expected improvement, or that of the
-        probability of improvement, over the best posterior mean at an observation.
+        probability of improvement, over the best posterior mean at an observation; or minus a function that is drawn from the
+        posterior, jointly at the 512 candidates with the largest optimistic bounds.
     beta : float, default 1.8
-        Deviations of "lcb".
+        Deviations of the optimistic bound.
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
     input_warp : bool, default False

@@ -155,6 +155,21 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
     assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
 
 
+def test_thompson_sampling_chooses_a_row_as_often_as_it_is_the_best_of_the_posterior():
+    columns = [Column(ORDERED, levels=5), Column(CATEGORICAL, levels=3)]
+    every = np.array([[(i + 0.5) / 5, k] for i in range(5) for k in range(3)])
+    rows, y, theta = every[[1, 7, 12]], np.array([0.2, -0.3, 0.1]), [1.0, 0.5, 0.0, -2.0]
+    gp = gp_of(columns, acquire=3, beta=1.8)
+    chosen = np.array([
+        gp.suggest(number, 1, rows, y, theta, 3, none_pending(columns), None, _core.RowSet(2))[0][0] for number in range(1500)
+    ])  # fmt: skip
+    share = (chosen[:, None] == every[None]).all(axis=2).mean(axis=0)
+    mean, covariance = reference.gp_posterior(columns, "matern52", theta, rows, y, every)
+    drawn = np.random.default_rng(0).multivariate_normal(mean, covariance, size=200_000, method="eigh")
+    want = np.bincount(drawn.argmin(axis=1), minlength=15) / 200_000
+    assert (abs(share - want) < 5 * np.sqrt(want / 1500) + 1e-3).all()
+
+
 @pytest.mark.parametrize("warped", [False, True])
 @pytest.mark.parametrize("acquire", [0, 1])
 @pytest.mark.parametrize("seed", range(10))

@@ -17,6 +17,7 @@ from hpo_fast.samplers.gp import schedule
     (ValueError, "warp=None", {"warp": None}), (ValueError, "beta=-1", {"beta": -1}), (ValueError, "beta=inf", {"beta": np.inf}),
     (TypeError, "beta='a'", {"beta": "a"}), (TypeError, "length_prior=1", {"length_prior": 1}),
     (ValueError, "noise_prior=.*above 0", {"noise_prior": (0, 0)}), (ValueError, "max_observations=3", {"max_observations": 3}),
+    (TypeError, "input_warp=1", {"input_warp": 1}),
 ])  # fmt: skip
 def test_wrong_options(error, words, options):
     with pytest.raises(error, match=words):
@@ -30,7 +31,9 @@ def bowl(p):
 BOWL = hf.Space({f"x{i}": hf.Float(-1, 1) for i in range(3)} | {"c": hf.Categorical(list("abcd"))})
 
 
-@pytest.mark.parametrize("options", [{}, {"acquisition": "log_ei"}, {"kernel": "rbf", "warp": "standard"}, {"warp": "rank"}], ids=repr)
+@pytest.mark.parametrize("options", [
+    {}, {"acquisition": "log_ei"}, {"acquisition": "thompson"}, {"kernel": "rbf", "warp": "standard"}, {"warp": "rank"}, {"input_warp": True},
+], ids=repr)  # fmt: skip
 def test_it_beats_random_search_by_far_on_a_bowl(options):
     def median(sampler):
         return np.median([hf.minimize(bowl, BOWL, 40, sampler, seed).best_value for seed in range(3)])
