@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def measure(benchmark, what: str, case: str, peer: str, run, setup=None, rounds:
 
 
 @pytest.mark.parametrize("peer", ["hpo_fast", "optuna"])
-@pytest.mark.parametrize("n", [50, 200, 500, 1000, 5000, 20_000])
+@pytest.mark.parametrize("n", [50, 200, 500, 1000, 5000, 20_000, 100_000])
 @pytest.mark.parametrize("space", ["d=5", "d=20", "d=50", "mixed"])
 def test_ask(benchmark, space: str, n: int, peer: str) -> None:
     """One ask, its result told outside the clock; the fits that fall between are part of it."""
@@ -67,6 +68,24 @@ def test_batch_of_8(benchmark) -> None:
             asker.opt.forget(trial)
 
     measure(benchmark, "batch of 8", "d=20, n=200", "hpo_fast", lambda: asker.opt.ask(8), setup)
+
+
+@pytest.mark.parametrize("peer", ["hpo_fast", "one by one"])
+@pytest.mark.parametrize("n", [200, 1000])
+def test_eight_threads(benchmark, n: int, peer: str) -> None:
+    """Eight optimizers asked once each: by eight Python threads at once, and one after another. On c cores the first is c times
+    faster at best; slower than the second would mean that their BLAS threads are in each other's way. Unpinned:
+    ``pytest benchmarks/bench_gp.py -k eight -s``."""
+    askers = [Fast("gp", space_of("d=20"), n) for _ in range(8)]
+
+    def setup() -> None:
+        for asker in askers:
+            for trial in asker.opt.pending:
+                asker.tell(trial)
+
+    with ThreadPoolExecutor(8) as pool:
+        each = {"hpo_fast": pool.map, "one by one": map}[peer]
+        measure(benchmark, "8 asks at once", f"d=20, n={n:,}", peer, lambda: list(each(Fast.ask, askers)), setup, 10)
 
 
 def data(n: int, d: int = 10) -> tuple[hf.Space, np.ndarray, np.ndarray]:

@@ -168,6 +168,7 @@ class GPEngine:
         )
         self._core = _core.Gp(space.box, space.grid, options, seed, threads)
         self._fits: dict[int, list[float]] = {}
+        self._selected = (0, np.arange(0))   # the last point of the schedule and what was selected there
 
     def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
         told = len(self._history)
@@ -200,7 +201,9 @@ class GPEngine:
         load_lapack()
         told = len(self._history)
         point = schedule(told)
-        kept = self._select(point)
+        if self._selected[0] != point:
+            self._selected = (point, self._select(point))
+        kept = self._selected[1]
         index = np.concatenate([kept, np.arange(point, told)])
         return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(kept)
 
