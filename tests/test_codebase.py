@@ -23,7 +23,7 @@ CPP_STACK = ["bind", "acquisition", "gp", "tpe", "enumerate", "space", "optim", 
 PYTHON_STACK = ["cli", "adapters.*", "adapters.presence", "adapters.choices", "adapters.__init__"]
 PYTHON_STACK += ["__init__", "minimize", "optimizer", "surrogate", "suggest", "scan"]
 PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
-PYTHON_STACK += ["history", "targets", "streams", "space", "evaluate", "native", "config_type", "functions", "interchange", "parameters"]
+PYTHON_STACK += ["executors", "history", "targets", "streams", "space", "evaluate", "native", "config_type", "functions", "interchange", "parameters"]
 PYTHON_STACK += ["priors", "checks", "_core"]
 
 
