@@ -151,7 +151,7 @@ def test_an_interrupted_scan_returns_what_it_has_and_goes_on():
 @pytest.mark.parametrize("on", ["config", "rows"])
 def test_an_interrupt_between_a_slice_and_its_counting(monkeypatch, on):
     """Where Ctrl-C mostly strikes: as native code returns."""
-    grid, calls = hf.Grid(hf.Space({k: hf.Int(0, 199) for k in "abc"}))[:200_000], []
+    grid, calls = hf.Grid(hf.Space({k: hf.Int(0, 199) for k in "abc"}))[:500_000], []
     score = (lambda p: abs(p.b - p.c)) if on == "config" else lambda rows: np.abs(rows[:, 1] - rows[:, 2])
     run = _Job.run
 
