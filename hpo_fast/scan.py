@@ -22,6 +22,7 @@ from hpo_fast import _core
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_flag, check_int
 from hpo_fast.executors import in_order
 from hpo_fast.functions import Function
+from hpo_fast.parameters import Parameter
 from hpo_fast.space import Space
 from hpo_fast.streams import Sobol, Stream
 
@@ -56,6 +57,7 @@ class ScanResult:
     next: int
     seconds: float
     _key: tuple[Any, ...] = field(repr=False)
+    _parameters: dict[str, Parameter] = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -67,6 +69,22 @@ class ScanResult:
         import pandas as pd  # type: ignore[import-untyped]
 
         return pd.DataFrame([{"index": i, "score": s, **c} for i, s, c in zip(self.indices.tolist(), self.scores.tolist(), self.configs, strict=True)])
+
+    def to_arrow(self) -> Any:
+        """The configurations as a ``pyarrow.Table``, behind their index and score; needs pyarrow.
+
+        Types are those of :mod:`hpo_fast.arrow`. Positions in a stream beyond 64 bits are text. A parameter of the name "index" or
+        "score" takes the place of that column, here and in :meth:`to_pandas`.
+        """
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        return arrow.table(self._parameters, self.configs, {"index": self.indices, "score": self.scores})
+
+    def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write :meth:`to_arrow` to a Parquet file; `options` are those of ``pyarrow.parquet.ParquetWriter``."""
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        arrow.write_parquet(self.to_arrow().to_reader(), path, options)
 
 
 @dataclass(frozen=True)
@@ -315,7 +333,7 @@ def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[A
     configs = job.stream.space.params(np.concatenate(rows)) if rows else []
     indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
     scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
-    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key)
+    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(job.stream.space.parameters))
 
 
 def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:
