@@ -95,8 +95,13 @@ def _engine(executor: Any, fn: Callable[..., _R], shared: Any, cpus: int) -> tup
     return functools.partial(executor.submit, fn, shared), _ATTEMPTS
 
 
+@functools.lru_cache(maxsize=8)
+def _remote(ray: Any, fn: Callable[..., Any]) -> Any:
+    return ray.remote(fn)   # once: Ray warns of functions that are exported again and again
+
+
 def _ray(ray: Any, fn: Callable[..., _R], shared: Any, cpus: int) -> Callable[..., Future[_R]]:
-    task, stored = ray.remote(num_cpus=cpus)(fn), ray.put(shared)
+    task, stored = _remote(ray, fn).options(num_cpus=cpus), ray.put(shared)
 
     def submit(*call: Any) -> Future[_R]:
         reference = task.remote(stored, *call)
