@@ -216,7 +216,7 @@ def scan(
     minimize : bool, default True
         Whether small scores are good.
     threads : int, default 1
-        Of this process, or of each worker of `executor`.
+        Of this process, or of each shard on `executor`, for which Ray reserves so many CPUs.
     start : int or ScanResult, default 0
         The position to begin at; or the result of a scan that was interrupted, to go on from.
     progress : callable, optional
