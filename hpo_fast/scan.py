@@ -7,10 +7,12 @@ the GIL. What cannot be compiled, a surrogate for one, is called with whole bloc
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import os
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,9 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_flag, check_int
+from hpo_fast.executors import in_order
 from hpo_fast.functions import Function
+from hpo_fast.parameters import Parameter
 from hpo_fast.space import Space
 from hpo_fast.streams import Sobol, Stream
 
@@ -26,7 +30,6 @@ FORMS = ("config", "columns", "rows")
 _SLICE_SECONDS = 0.25   # between two looks at the clock and at Ctrl-C
 _FIRST_SLICE = 2**16    # positions
 _BLOCK = 2**14          # positions that a function of whole blocks gets at a time
-_ATTEMPTS = 3           # at a shard whose worker failed
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class ScanResult:
     next: int
     seconds: float
     _key: tuple[Any, ...] = field(repr=False)
+    _parameters: dict[str, Parameter] = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -66,18 +70,38 @@ class ScanResult:
 
         return pd.DataFrame([{"index": i, "score": s, **c} for i, s, c in zip(self.indices.tolist(), self.scores.tolist(), self.configs, strict=True)])
 
+    def to_arrow(self) -> Any:
+        """The configurations as a ``pyarrow.Table``, behind their index and score; needs pyarrow.
+
+        Types are those of :mod:`hpo_fast.arrow`. Positions in a stream beyond 64 bits are text. A parameter of the name "index" or
+        "score" takes the place of that column, here and in :meth:`to_pandas`.
+        """
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        return arrow.table(self._parameters, self.configs, {"index": self.indices, "score": self.scores})
+
+    def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write :meth:`to_arrow` to a Parquet file; `options` are those of ``pyarrow.parquet.ParquetWriter``."""
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        arrow.write_parquet(self.to_arrow().to_reader(), path, options)
+
 
 @dataclass(frozen=True)
 class _Job:
     """What is done to a part of a stream: everything a worker needs."""
 
-    stream: Stream
-    score: Callable[[Any], Any] | None
-    on: str
-    where: Callable[[Any], Any] | None
-    checked: Space | None   # whose requirements, `where` among them, the configurations of a block must satisfy
-    top: int
-    minimize: bool
+    stream: Stream = field(compare=False)
+    score: Callable[[Any], Any] | None = field(compare=False)
+    on: str = field(compare=False)
+    where: Callable[[Any], Any] | None = field(compare=False)
+    checked: Space | None = field(compare=False)   # whose requirements, `where` among them, the configurations of a block must satisfy
+    top: int = field(compare=False)
+    minimize: bool = field(compare=False)
+    name: str = field(default_factory=lambda: os.urandom(16).hex())
+
+    def __reduce__(self) -> Any:
+        return _arrived, tuple(vars(self).values())
 
     def functions(self) -> tuple[list[Function], Function | None]:
         """What must hold, the stream's requirements included, and the score."""
@@ -86,19 +110,24 @@ class _Job:
             where.append(Function(self.where, "where"))
         return where, None if self.score is None else Function(self.score, "score", vectorized=self.on == "columns")
 
+    def kernels(self) -> tuple[list[object], object] | None:
+        """What must hold and the score, compiled; None if one of them takes whole blocks."""
+        where, score = self.functions()
+        if self.on == "rows" or any(f.vectorized for f in where) or (score is not None and score.vectorized):
+            return None
+        space = self.stream.space
+        return [space.native(f, "truth") for f in where], None if score is None else space.native(score, "score")
+
     def run(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
         """Add positions [first, first + n) to what was found."""
-        where, score = self.functions()
-        space = self.stream.space
-        if self.on == "rows" or any(f.vectorized for f in where) or (score is not None and score.vectorized):
+        if (kernels := self.kernels()) is None:
             self._run_blocks(first, n, threads, found)
             return
-        kernels: list[object] = [space.native(f, "truth") for f in where]
-        scorer = None if score is None else space.native(score, "score")
-        raised = found.run(self.stream.core, first, n, kernels, scorer, not self.minimize, threads)
+        raised = found.run(self.stream.core, first, n, *kernels, not self.minimize, threads)
         if raised is not None:
+            where, score = self.functions()
             function = where[raised[0]] if raised[0] < len(where) else score
-            params = space.params(self.stream.core.rows(raised[1], 1))[0]
+            params = self.stream.space.params(self.stream.core.rows(raised[1], 1))[0]
             raise ValueError(f"{function.role if function else 'score'}: the function raised an exception at position {raised[1]}, {params}")
 
     def _run_blocks(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
@@ -132,6 +161,19 @@ class _Job:
         if scores.shape != (len(rows),) or scores.dtype.kind not in "biuf":
             raise ValueError(f"score: the function must return {len(rows)} numbers for {len(rows)} configurations, got {scores.dtype} of shape {scores.shape}")
         return scores.astype(float)
+
+
+@functools.lru_cache(maxsize=4)
+def _first(job: _Job) -> _Job:
+    return job
+
+
+def _arrived(*fields: Any) -> _Job:
+    """A job in another process: that which came with an earlier shard, if it did, since its functions are compiled by now.
+
+    Functions that pickle by value, as lambdas do for Dask and Ray, are new ones each time, and would be compiled each time.
+    """
+    return _first(_Job(*fields))
 
 
 def _part(job: _Job, first: int, n: int, threads: int) -> tuple[list[tuple[float, int]], int, int]:
@@ -174,22 +216,25 @@ def scan(
     minimize : bool, default True
         Whether small scores are good.
     threads : int, default 1
-        Of this process, or of each worker of `executor`.
+        Of this process, or of each shard on `executor`, for which Ray reserves so many CPUs.
     start : int or ScanResult, default 0
         The position to begin at; or the result of a scan that was interrupted, to go on from.
     progress : callable, optional
         Called with (positions read, positions in all) a few times a second.
-    executor : concurrent.futures.Executor or dask.distributed.Client, optional
-        Where shards are scanned. What is sent there must pickle: for processes, functions that a module defines. A shard whose worker
-        fails is scanned again, up to three times in all, and counted once.
+    executor : concurrent.futures.Executor, dask.distributed.Client or the module ray, optional
+        Where shards are scanned: ``executor=ray``, in the cluster that ``ray.init`` joined or, without it, in a local one. What is sent
+        there must pickle: functions that a module defines for processes, any for Dask and Ray. A shard whose worker dies is scanned
+        again and counted once: by Dask and Ray, as often as they are configured to; elsewhere, up to three times in all, after any
+        error but ValueError and TypeError. (A ProcessPoolExecutor does not outlive its workers: BrokenProcessPool.)
     shards : int, optional
-        Parts for `executor`; by default 64.
+        Parts for `executor`, by default 64, of which 1,024 at most are submitted at a time: at least a few for each worker, and so
+        large that each takes a second or more.
 
     Returns
     -------
     ScanResult
         The same for any number of threads and shards: ties go to the smaller position. After Ctrl-C, what was found until then, with
-        ``complete`` False (without `executor`).
+        ``complete`` False; with `executor`, in the shards before the first that is not done.
 
     Raises
     ------
@@ -197,10 +242,13 @@ def scan(
         If a function cannot be compiled: which line, why, and what to do.
     ValueError
         If a function raises, naming the configuration; or for arguments out of range.
+    BrokenExecutor
+        If `executor` broke down.
 
     Notes
     -----
-    O(size) time, O(top + threads x block) memory.
+    O(size) time, O(top + threads x block) memory. Errors while scanning have the result until then, as after Ctrl-C, in their
+    attribute ``hpo_fast_result``.
 
     Examples
     --------
@@ -231,63 +279,51 @@ def scan(
         first = start.next
     else:
         first = check_int("start", start, 0, stream.size)
-    began = time.perf_counter()
+    began, seen = time.perf_counter(), found.seen
     report = progress or (lambda done, total: None)
-    if executor is None:
-        end = _here(job, first, threads, found, report)
-    else:
-        _elsewhere(job, first, threads, found, report, executor, parts)
-        end = stream.size
-    return _result(job, found, end, time.perf_counter() - began, key)
+
+    def result() -> ScanResult:
+        # Everything before `next` was seen and nothing behind it, whenever an interrupt came.
+        return _result(job, found, first + found.seen - seen, time.perf_counter() - began, key)
+
+    try:
+        if executor is None:
+            _here(job, first, threads, found, report)
+        else:
+            _elsewhere(job, first, threads, found, report, executor, parts)
+    except KeyboardInterrupt:
+        pass
+    except Exception as error:
+        error.hpo_fast_result = result()  # type: ignore[attr-defined]
+        raise
+    return result()
 
 
-def _here(job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any]) -> int:
-    """Scan from `first` on in slices; where it ended."""
+def _here(job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any]) -> None:
+    """Scan from `first` on in slices."""
     size, n = job.stream.size, _FIRST_SLICE
-    with contextlib.suppress(KeyboardInterrupt):
-        while first < size:
-            n = min(n, size - first)
-            began = time.perf_counter()
-            job.run(first, n, threads, found)
-            first += n
-            report(first, size)
-            n = max(_FIRST_SLICE, min(4 * n, int(n * _SLICE_SECONDS / max(time.perf_counter() - began, 1e-6))))
-    return first
+    while first < size:
+        n = min(n, size - first)
+        began = time.perf_counter()
+        job.run(first, n, threads, found)
+        first += n
+        report(first, size)
+        n = max(_FIRST_SLICE, min(4 * n, int(n * _SLICE_SECONDS / max(time.perf_counter() - began, 1e-6))))
 
 
 def _elsewhere(
     job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any], executor: Any, shards: int
 ) -> None:
-    """Scan shards on an executor."""
-    pool: Executor = executor.get_executor() if hasattr(executor, "get_executor") else executor
-    if not hasattr(pool, "submit"):
-        raise TypeError(f"executor={executor!r} must be a concurrent.futures.Executor or a dask.distributed.Client")
+    """Scan from `first` on in shards on an executor."""
+    job.kernels()   # an error is one here, and not one of each worker
     size = job.stream.size
-    left = size - first
-    bounds = [first + left * k // shards for k in range(shards + 1)]
-    waiting: dict[Future[Any], tuple[int, int, int]] = {}
-
-    def submit(a: int, b: int, attempt: int) -> None:
-        waiting[pool.submit(_part, job, a, b - a, threads)] = (a, b, attempt)
-
-    for a, b in itertools.pairwise(bounds):
-        if a < b:
-            submit(a, b, 1)
-    done = first
-    while waiting:
-        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-            a, b, attempt = waiting.pop(future)
-            error = future.exception()
-            if error is None:
-                found.add(*future.result())
-                done += b - a
-                report(done, size)
-            elif isinstance(error, (ValueError, TypeError)) or attempt == _ATTEMPTS:   # it would happen again
-                for other in waiting:
-                    other.cancel()
-                raise error
-            else:
-                submit(a, b, attempt + 1)
+    bounds = (first + (size - first) * k // shards for k in range(shards + 1))
+    calls = ((a, b - a, threads) for a, b in itertools.pairwise(bounds) if a < b)
+    with contextlib.closing(in_order(executor, _part, job, calls, threads)) as results:
+        for best, seen, feasible in results:
+            found.add(best, seen, feasible)
+            first += seen
+            report(first, size)
 
 
 def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[Any, ...]) -> ScanResult:
@@ -297,7 +333,7 @@ def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[A
     configs = job.stream.space.params(np.concatenate(rows)) if rows else []
     indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
     scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
-    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key)
+    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(job.stream.space.parameters))
 
 
 def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:

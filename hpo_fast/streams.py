@@ -11,6 +11,7 @@ them, and what reads many at once (iteration, ``rows``, ``columns``) leaves out 
 from __future__ import annotations
 
 import operator
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, overload
@@ -18,7 +19,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import MAX_THREADS, check_int
+from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.parameters import REAL
 from hpo_fast.space import Space
 
@@ -229,6 +230,84 @@ class Stream:
         if self._constraint is None:
             return np.arange(b - a).astype(dtype) + a
         return np.concatenate([np.empty(0, dtype), *(kept.astype(dtype) + first for first, kept, _ in self._blocks(a, b, _CHUNK, 1))])
+
+    def to_arrow(self, a: int = 0, b: int | None = None, *, batch_size: int = 2**17, threads: int = 1) -> Any:
+        """The feasible positions in [a, b) as Arrow record batches, made as they are read: constant memory for any number.
+
+        What reads Arrow streams also takes the stream itself: ``pyarrow.table(stream)``, ``polars.DataFrame(stream)``,
+        ``duckdb.sql("select ... from stream")``.
+
+        Parameters
+        ----------
+        a, b : int
+            Positions, 0 <= a <= b <= size; by default all of them.
+        batch_size : int, default 131072
+            Configurations a batch.
+        threads : int, default 1
+            The same bits for any number.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            One column a parameter, derived ones included (types: :mod:`hpo_fast.arrow`). To be read once: ``.read_all()`` is a Table.
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow: ``pip install "hpo-fast[arrow]"``.
+        ValueError
+            While reading, if the values of a derived parameter have several types.
+        """
+        a, b, threads = self._checked(a, b, threads)
+        n = check_int("batch_size", batch_size, 1, MAX_BATCH)
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        return arrow.reader(self._space, self._batches(a, b, n, threads))
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_parquet(
+        self, path: str | os.PathLike[str], a: int = 0, b: int | None = None, *, row_group_size: int = 2**17, threads: int = 1, **options: Any
+    ) -> None:
+        """Write the feasible positions in [a, b) to a Parquet file, in the memory of some row groups.
+
+        Parameters
+        ----------
+        path : path
+            The file appears there, or replaces the one there, when it is complete; until then it is `path` with ``.part`` behind it.
+        a, b, threads
+            As for :meth:`to_arrow`, and so are the columns.
+        row_group_size : int, default 131072
+            Configurations a row group.
+        **options
+            For ``pyarrow.parquet.ParquetWriter``: ``compression="zstd"``.
+
+        Raises
+        ------
+        ImportError, ValueError
+            As :meth:`to_arrow`.
+        """
+        from hpo_fast import arrow  # here, since it imports pyarrow
+
+        n = check_int("row_group_size", row_group_size, 1, MAX_BATCH)
+        arrow.write_parquet(self.to_arrow(a, b, batch_size=n, threads=threads), path, options)
+
+    def _batches(self, a: int, b: int, n: int, threads: int) -> Iterator[np.ndarray]:
+        """The feasible rows in [a, b), n at a time but for the last."""
+        kept: list[np.ndarray] = []
+        total = 0
+        for _, _, rows in self._blocks(a, b, _CHUNK * threads, threads):
+            if len(rows):
+                kept.append(rows)
+                total += len(rows)
+            if total >= n:
+                rows = np.concatenate(kept)
+                whole = total - total % n
+                yield from (rows[i : i + n] for i in range(0, whole, n))
+                kept, total = [rows[whole:]], total - whole
+        if total:
+            yield np.concatenate(kept)
 
     def _blocks(self, a: int, b: int, step: int, threads: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """The start of each block of `step` positions, which of them are feasible, counted from it, and the rows of those."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_THREADS, check_int
-from hpo_fast.samplers.gp import ACQUISITIONS, GP
+from hpo_fast.samplers.gp import ACQUISITIONS, GP, load_lapack
 from hpo_fast.space import Space
 from hpo_fast.suggest import checked_rows, observations
 
@@ -17,7 +18,7 @@ from hpo_fast.suggest import checked_rows, observations
 class Surrogate:
     """The posterior of a Gaussian process, in the units of the values it was fitted to.
 
-    Made by :func:`surrogate`. Its methods take encoded rows (q, d) and may be called from any thread.
+    Made by :func:`surrogate`. Its methods take encoded rows (q, d) and may be called from any thread. It pickles if its space does.
     """
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: GP, direction: str, threads: int) -> None:
@@ -25,8 +26,9 @@ class Surrogate:
         if not np.isfinite(targets).any():
             raise ValueError("y has no finite value: there is nothing to fit")
         self._space = space
+        self._start = functools.partial(sampler.start, space, 0, threads)
         self._sign = 1.0 if direction == "minimize" else -1.0
-        engine = sampler.start(space, 0, threads)
+        engine = self._start()
         engine.tell(rows, targets)
         self._core = engine._core
         self._model = engine.model()
@@ -35,6 +37,14 @@ class Surrogate:
         size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
         self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
         self._best = float(self._core.posterior(*self._model, self._model[0])[0].min())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_core"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        load_lapack()
+        self._core = self._start()._core   # which holds nothing that `_model` does not say
 
     @property
     def theta(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strategies import small_spaces
 
 import hpo_fast as hf
+from hpo_fast.scan import _Job
 
 
 def tiles():
@@ -145,6 +146,35 @@ def test_an_interrupted_scan_returns_what_it_has_and_goes_on():
     assert (rest.indices == whole.indices).all() and rest.n_seen == whole.n_seen == grid.size and rest.complete
     with pytest.raises(ValueError, match="another stream"):
         hf.scan(grid, score, start=part, top=3)
+
+
+@pytest.mark.parametrize("on", ["config", "rows"])
+def test_an_interrupt_between_a_slice_and_its_counting(monkeypatch, on):
+    """Where Ctrl-C mostly strikes: as native code returns."""
+    grid, calls = hf.Grid(hf.Space({k: hf.Int(0, 199) for k in "abc"}))[:500_000], []
+    score = (lambda p: abs(p.b - p.c)) if on == "config" else lambda rows: np.abs(rows[:, 1] - rows[:, 2])
+    run = _Job.run
+
+    def interrupted(self, *args):
+        run(self, *args)
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    whole = hf.scan(grid, score, on=on)
+    monkeypatch.setattr(_Job, "run", interrupted)
+    part = hf.scan(grid, score, on=on)
+    assert 0 < part.n_seen == part.next < grid.size and len(calls) == 2
+    rest = hf.scan(grid, score, on=on, start=part)
+    assert rest.complete and rest.n_seen == grid.size and rest.indices.tolist() == whole.indices.tolist()
+
+
+def test_errors_leave_what_was_found():
+    grid = hf.Grid(hf.Space({"a": hf.Int(0, 199_999)}))
+    with pytest.raises(ValueError, match="position 150000") as caught:
+        hf.scan(grid, lambda p: 1.0 if p.a < 150_000 else [1.0, 2.0][p.a])
+    part = caught.value.hpo_fast_result
+    assert 0 < part.next == part.n_seen <= 150_000 and part.indices.tolist() == list(range(10))
 
 
 def test_executors_give_the_same_answer():

@@ -1,5 +1,7 @@
 """The fitted posterior: units, improvements and draws."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -82,3 +84,13 @@ def test_wrong_input(changes, error, words):
         hf.surrogate(**{"space": SPACE, "X": X, "y": Y, **changes})
     with pytest.raises(ValueError, match="rows must have shape"):
         hf.surrogate(SPACE, X, Y).predict(np.zeros(2))
+
+
+def test_it_pickles_to_the_same_bits():
+    model = hf.surrogate(SPACE, X, Y, direction="maximize", threads=2)
+    again = pickle.loads(pickle.dumps(model))
+    rows = SPACE.sample(300, seed=4)
+    for a, b in zip(model.predict(rows), again.predict(rows), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(model.log_ei(rows), again.log_ei(rows))
+    np.testing.assert_array_equal(model.sample(rows[:9], 3), again.sample(rows[:9], 3))
