@@ -530,7 +530,7 @@ class Space:
         ValueError, TypeError
             Naming the parameter, if one is no such distribution or has more values than can be encoded.
         """
-        from hpo_fast.interchange import parameters_from_optuna
+        from hpo_fast.interchange.optuna import parameters_from_optuna
 
         return cls(parameters_from_optuna(distributions))
 
@@ -542,7 +542,7 @@ class Space:
         ValueError
             If the space has conditions, derived parameters or requirements: no distribution says them.
         """
-        from hpo_fast.interchange import parameters_to_optuna
+        from hpo_fast.interchange.optuna import parameters_to_optuna
 
         if self.derived or self.requirements:
             raise ValueError("derived parameters and requirements cannot be given to Optuna: compute and check them in the objective")
