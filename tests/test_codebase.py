@@ -24,7 +24,8 @@ PYTHON_STACK = ["cli", "adapters.*", "adapters.presence", "adapters.choices", "a
 PYTHON_STACK += ["__init__", "minimize", "optimizer", "surrogate", "suggest", "scan"]
 PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
 PYTHON_STACK += ["history", "targets", "streams", "space", "evaluate", "native", "config_type", "functions"]
-PYTHON_STACK += ["interchange.*", "interchange.distributions", "interchange.conditions", "interchange.__init__", "parameters", "priors", "checks", "_core"]
+PYTHON_STACK += ["interchange.__init__", "interchange.*", "interchange.distributions", "interchange.conditions"]
+PYTHON_STACK += ["parameters", "priors", "checks", "_core"]
 
 
 def run(*command: str, cwd: Path) -> None:

@@ -326,7 +326,8 @@ def _uniform(min: float, max: float) -> Parameter:
 
 
 def _q_uniform(min: float, max: float, q: float) -> Parameter:
-    return multiples(*_numbers(min=min, max=max, q=q))
+    low, high, q = _numbers(min=min, max=max, q=q)
+    return multiples(low, high, q)
 
 
 def _log_uniform_values(min: float, max: float) -> Parameter:
@@ -371,7 +372,7 @@ def _beta(a: float, b: float) -> Parameter:
 
 
 def _q_beta(a: float, b: float, q: float) -> Parameter:
-    return multiples(0.0, 1.0, *_numbers(q=q), Beta(a, b))
+    return multiples(0.0, 1.0, _numbers(q=q)[0], Beta(a, b))
 
 
 _RANGE = ("min", "max")
