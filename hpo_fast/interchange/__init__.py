@@ -184,11 +184,13 @@ class Interchange(ABC):
 
         Raises
         ------
-        ValueError
-            Naming the parameter, if a value is none of its values.
+        ValueError, TypeError
+            Naming the parameter, if it is not in the space or a value is none of its values.
         """
         from hpo_fast.interchange.hyperopt import point
 
+        if not isinstance(params, Mapping):
+            raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
         return point(self.parameters, {name: value for name, value in params.items() if name not in self.derived})
 
     def _searched(self, library: str) -> Mapping[str, Parameter]:

@@ -20,15 +20,15 @@ def log_uniform(low: float, high: float, q: float | None = None) -> Parameter:
     return Float(*bounds, log=True) if q is None else log_multiples(*bounds, q)
 
 
-def normal(mean: float, std: float, q: float | None = None) -> Parameter:
+def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
     """The normal distribution, cut off at :data:`TAIL` standard deviations; with `q`, its multiples."""
-    low, high, prior = mean - TAIL * std, mean + TAIL * std, Normal(mean, std)
+    low, high, prior = mu - TAIL * sigma, mu + TAIL * sigma, Normal(mu, sigma)
     return Float(low, high, prior=prior) if q is None else multiples(low, high, q, prior)
 
 
-def log_normal(mean: float, std: float, q: float | None = None) -> Parameter:
+def log_normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
     """``exp`` of :func:`normal`; with `q`, its multiples, at equal distances."""
-    low, high, prior = _exp(mean - TAIL * std), _exp(mean + TAIL * std), LogNormal(_exp(mean), std)
+    low, high, prior = _exp(mu - TAIL * sigma), _exp(mu + TAIL * sigma), LogNormal(_exp(mu), sigma)
     return Float(low, high, log=True, prior=prior) if q is None else multiples(low, high, q, prior)
 
 

@@ -7,7 +7,7 @@ below it, ``hp.choice`` a node ``switch`` whose first input is such a parameter,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,17 @@ from hpo_fast.interchange.conditions import Atom, with_conditions
 from hpo_fast.interchange.distributions import TAIL, log_normal, log_uniform, multiples, normal
 from hpo_fast.parameters import Categorical, Float, Int, Ordinal, Parameter, condition_levels
 from hpo_fast.priors import LogNormal, Normal
+
+_DISTRIBUTIONS: dict[str, Callable[..., Parameter]] = {   # by the names of their arguments, which are the same
+    "uniform": Float,
+    "quniform": multiples,
+    "loguniform": log_uniform,
+    "qloguniform": log_uniform,
+    "normal": normal,
+    "qnormal": normal,
+    "lognormal": log_normal,
+    "qlognormal": log_normal,
+}
 
 
 def parameters_from_hyperopt(search: Any) -> dict[str, Parameter]:
@@ -91,23 +102,16 @@ def _plain(branch: Any) -> Any:
 
 
 def _number(distribution: Any) -> Parameter:
-    given = _arguments(distribution)
     if distribution.name == "randint":
+        given = _arguments(distribution)
         low, high = (given["low"], given["high"]) if "high" in given else (0, given["low"])
         return Int(low, high - 1)
-    given = {name: int(value) if name == "q" and float(value).is_integer() else float(value) for name, value in given.items()}
-    match distribution.name:
-        case "uniform":
-            return Float(**given)
-        case "quniform":
-            return multiples(**given)
-        case "loguniform" | "qloguniform":
-            return log_uniform(**given)
-        case "normal" | "qnormal":
-            return normal(given.pop("mu"), given.pop("sigma"), **given)
-        case "lognormal" | "qlognormal":
-            return log_normal(given.pop("mu"), given.pop("sigma"), **given)
-    raise TypeError(f"the distribution {distribution.name} has no equivalent: use those of hyperopt.hp")
+    if distribution.name not in _DISTRIBUTIONS:
+        raise TypeError(f"the distribution {distribution.name} has no equivalent: use those of hyperopt.hp")
+    numbers = {name: float(value) for name, value in _arguments(distribution).items()}
+    if numbers.get("q", 0.5).is_integer():
+        numbers["q"] = int(numbers["q"])   # then the values are integers, too
+    return _DISTRIBUTIONS[distribution.name](**numbers)
 
 
 def parameters_to_hyperopt(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
@@ -123,15 +127,15 @@ def parameters_to_hyperopt(parameters: Mapping[str, Parameter]) -> dict[str, Any
 
     def placed(name: str) -> Any:
         """The expression within one switch for each parent, from the nearest outwards."""
-        node, condition = expressions[name], parameters[name].condition
-        while condition is not None:
+        node = expressions[name]
+        while (condition := parameters[name].condition) is not None:
             parent = parameters[condition.parent]
             if not isinstance(parent, (Categorical, Ordinal)):
                 raise ValueError(f"parameter {name!r} depends on the number {condition.parent!r}: hyperopt's conditions are choices; make it an Ordinal")
             levels = condition_levels(parent, condition.values)
             index = expressions[condition.parent].inputs()[0]
             node = scope.switch(index, *[node if level in levels else None for level in range(parent.levels)])
-            condition = parent.condition
+            name = condition.parent
         return node
 
     return {name: placed(name) for name in parameters}
