@@ -62,7 +62,7 @@ class Interchange(ABC):
 
     @classmethod
     def from_configspace(cls: type[_S], space: Any) -> _S:
-        """The space of a ConfigurationSpace (ConfigSpace >= 1.0; extra ``configspace``).
+        """The space of a ConfigurationSpace (ConfigSpace >= 1.2; extra ``configspace``).
 
         Normal and beta hyperparameters become numbers with a prior, weights a prior, a constant a Categorical of one choice. Default
         values become defaults, those too that ConfigSpace itself chose. Forbidden clauses become requirements, over columns.

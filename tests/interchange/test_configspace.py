@@ -11,14 +11,12 @@ import ConfigSpace as cs
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from strategies import enumerate_space, key, small_spaces
 
 import hpo_fast as hf
 
 N = 1_000
 FLOAT, INTEGER = cs.UniformFloatHyperparameter, cs.UniformIntegerHyperparameter
-VERSION = tuple(map(int, cs.__version__.split(".")))
 
 
 def space_of(*added: Any, seed: int = 0) -> cs.ConfigurationSpace:
@@ -213,7 +211,7 @@ def forbidding() -> dict[str, Any]:
         "equal": cs.ForbiddenEqualsRelation(trees, t["degree"]),
         "and with a relation": cs.ForbiddenAndConjunction(cs.ForbiddenEqualsClause(depth, "low"), cs.ForbiddenLessThanRelation(trees, t["degree"])),
     }
-    if VERSION >= (1, 2, 1):
+    if cs.__version__ not in ("1.2.0", "1.2.1"):   # which has them not, and which gets the numbers among them wrong
         clauses |= {
             "less equals": cs.ForbiddenLessThanEqualsRelation(trees, t["degree"]),
             "greater equals": cs.ForbiddenGreaterThanEqualsRelation(trees, t["degree"]),
@@ -230,6 +228,7 @@ def forbidding() -> dict[str, Any]:
     return {name: (t, clause) for name, clause in clauses.items()}
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning:ConfigSpace.hyperparameters")   # 1.2.0, of inactive integers
 @pytest.mark.parametrize("kind", list(forbidding()))
 def test_forbidden_clauses(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     t, clause = forbidding()[kind]
