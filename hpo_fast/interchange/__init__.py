@@ -65,7 +65,8 @@ class Interchange(ABC):
         """The space of a ConfigurationSpace (ConfigSpace >= 1.2; extra ``configspace``).
 
         Normal and beta hyperparameters become numbers with a prior, weights a prior, a constant a Categorical of one choice. Default
-        values become defaults, those too that ConfigSpace itself chose. Forbidden clauses become requirements, over columns.
+        values become defaults, those too that ConfigSpace itself chose. Forbidden clauses become requirements, over columns. What is
+        sampled has the same distribution, but for the first and the last of a range of integers.
 
         Parameters
         ----------
@@ -117,7 +118,8 @@ class Interchange(ABC):
         A label becomes a parameter: ``hp.choice`` a Categorical of its options if they are different numbers, strings, truth values or
         None, else of their positions 0, 1, ...; ``hp.pchoice`` one with a prior. What is nested in an option depends on it. Normal
         distributions get a prior and are cut off at four standard deviations. A quantised distribution becomes the multiples of its
-        ``q``, integers if that is one. What has no label (constants, arithmetic) is not in the space: see :meth:`to_hyperopt_point`.
+        ``q``, integers if that is one; the first and the last, about half as likely in hyperopt, are as likely as others. What has no
+        label (constants, arithmetic) is not in the space: ``hyperopt.space_eval`` adds it to what :meth:`to_hyperopt_point` gives.
 
         Parameters
         ----------

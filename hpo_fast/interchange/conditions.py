@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from hpo_fast.parameters import Condition, Parameter, condition_levels
 MOST_LEVELS = 100_000
 """The most values of a parent that a condition lists."""
 
-_MOST_STATES = 100_000   # combinations of values that are tried
+_MOST_STATES = 20_000   # combinations of values that are tried
 
 
 class Atom(NamedTuple):
@@ -64,8 +64,8 @@ def with_conditions(parameters: Mapping[str, Parameter], formulas: Mapping[str, 
             raise ValueError(f"parameter {name!r}: its conditions form a circle ({' -> '.join([*path, name])})")
         p = parameters[name]
         if name in formulas:
-            for parent in {atom.parent: None for clause in formulas[name] for atom in clause}:
-                add(parent, (*path, name))
+            for atom in chain.from_iterable(formulas[name]):
+                add(atom.parent, (*path, name))
             try:
                 p = replace(p, condition=_condition(formulas[name], done))   # type: ignore[type-var]  # the four kinds are dataclasses
             except ValueError as error:
@@ -87,7 +87,7 @@ def _condition(formula: Formula, parameters: Mapping[str, Parameter]) -> Conditi
         involved[name] = parameters[name]   # after its parent
 
     sets: dict[str, list[frozenset[int]]] = {}   # of levels, between which something may depend on a parameter
-    for atom in {id(atom): atom for clause in formula for atom in clause}.values():
+    for atom in chain.from_iterable(formula):
         include(atom.parent)
         sets.setdefault(atom.parent, []).append(frozenset(atom.levels))
     allowed: dict[str, frozenset[int]] = {}

@@ -178,9 +178,9 @@ def to_configspace(parameters: Mapping[str, Parameter]) -> Any:
     for name, p in parameters.items():
         try:
             made[name] = _hyperparameter(name, p)
-            space.add(made[name])
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"parameter {name!r}: {error}") from None
+        except (OverflowError, TypeError, ValueError) as error:   # of ConfigSpace, too, whose exceptions take other arguments
+            raise ValueError(f"parameter {name!r}: {error}") from None
+        space.add(made[name])
     for name, p in parameters.items():
         if p.condition is not None:
             parent = parameters[p.condition.parent]
@@ -202,7 +202,7 @@ def _hyperparameter(name: str, p: Parameter) -> Any:
         return cs.Constant(name, _listed(p, [p.low if isinstance(p, Float) and p.step is None else 0])[0])
     if isinstance(p, Categorical):
         return cs.CategoricalHyperparameter(name, p.choices, weights=p.prior, **default)
-    if isinstance(p, Ordinal) or (isinstance(p, (Float, Int)) and p.step not in (None, 1)):
+    if isinstance(p, Ordinal) or (isinstance(p, Int) and p.step != 1) or (isinstance(p, Float) and p.step is not None):
         if p.prior is not None:
             raise ValueError(f"prior={p.prior!r} has no equivalent: an OrdinalHyperparameter has no weights; leave it out")
         if not isinstance(p, Ordinal) and p.levels > MOST_STEPS:
@@ -211,6 +211,8 @@ def _hyperparameter(name: str, p: Parameter) -> Any:
     assert isinstance(p, (Float, Int))
     bounds = {"lower": p.low, "upper": p.high, "log": p.log, **default}
     whole = isinstance(p, Int)
+    if not whole:
+        _check_decimals(p)
     if p.prior is None:
         return (cs.UniformIntegerHyperparameter if whole else cs.UniformFloatHyperparameter)(name, **bounds)
     if isinstance(p.prior, Beta):
@@ -221,3 +223,12 @@ def _hyperparameter(name: str, p: Parameter) -> Any:
     if isinstance(p.prior, LogNormal) and p.log and (sigma := math.exp(p.prior.sigma) - p.low) > 0:
         return normal(name, p.prior.median, sigma, **bounds)   # there the deviation of the logarithm is log(lower + sigma)
     raise ValueError(f"prior={p.prior!r} has no equivalent with log={p.log} and low={p.low!r}: leave it out")
+
+
+def _check_decimals(p: Float | Int) -> None:
+    """ValueError if bounds rounded as ConfigSpace does, to 13 decimals, are other ones."""
+    for bound in (p.low, p.high):
+        with np.errstate(over="ignore"):   # 1e296 becomes infinite
+            error = abs(float(np.round(bound, 13)) - bound)
+        if error > 1e-6 * (bound if p.log else p.high - p.low):
+            raise ValueError(f"ConfigSpace rounds its bound {bound!r} to 13 decimals, and is off by {error:.2g} then: measure it in other units")

@@ -293,6 +293,7 @@ def test_what_becomes_what() -> None:
         "log": hf.Float(1e-5, 1, log=True),
         "step": hf.Float(-0.1, 0.3, step=0.1, default=0.2),
         "int": hf.Int(0, 9),
+        "whole": hf.Float(0, 3, step=1),
         "even": hf.Int(2, 8, step=2).when("int", range(5, 10)),
         "one": hf.Int(3, 3),
         "same": hf.Float(0.5, 0.5),
@@ -304,11 +305,12 @@ def test_what_becomes_what() -> None:
     made = space.to_configspace()
     back = hf.Space.from_configspace(made)
     defaults = {name: p.default for name, p in back.parameters.items()}
-    same = [name for name in space.names if name not in ("step", "even", "one", "same")]
+    same = [name for name in space.names if name not in ("step", "whole", "even", "one", "same")]
     for name in same:
         assert back[name] == replace(space[name], default=defaults[name])
     assert {name: defaults[name] for name in ("float", "step", "choice")} == {"float": 0.5, "step": 0.2, "choice": "b"}
     assert back["step"] == hf.Ordinal([-0.1, 0.0, 0.1, 0.2, 0.3], default=0.2)
+    assert back["whole"] == hf.Ordinal([0.0, 1.0, 2.0, 3.0], default=0.0)
     assert back["even"] == hf.Ordinal([2, 4, 6, 8], default=2).when("int", [5, 6, 7, 8, 9])
     assert made["one"] == cs.Constant("one", 3) and made["same"] == cs.Constant("same", 0.5)
     check_same_configurations(made, space)
@@ -325,7 +327,9 @@ def test_what_becomes_what() -> None:
         (hf.Float(5, 100, log=True, prior=hf.LogNormal(10, 1)), "parameter 'x': prior=.* and low=5.0: leave it out"),
         (hf.Float(0, 1, prior=hf.Beta(0.5, 1)), "parameter 'x': .*alpha and beta larger than"),
         (hf.Categorical([1, 1.0]), "parameter 'x': .* 2 times"),
-        (hf.Float(1e-20, 1, log=True), "parameter 'x': Hyperparameter 'x' has illegal settings"),   # 13 decimals
+        (hf.Float(1.26e-13, 1, log=True), "parameter 'x': ConfigSpace rounds its bound 1.26e-13 to 13 decimals"),
+        (hf.Float(0, 1e-20), "parameter 'x': ConfigSpace rounds its bound 1e-20 to 13 decimals"),
+        (hf.Float(1, 1e300, log=True), "parameter 'x': ConfigSpace rounds its bound 1e.300 to 13 decimals, and is off by inf"),
     ],
 )
 def test_what_configspace_cannot_say(parameter: Any, says: str) -> None:
