@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import ConfigSpace as cs
@@ -37,8 +38,10 @@ def accepts(space: cs.ConfigurationSpace, params: dict) -> bool:
 
 def check_same_configurations(given: cs.ConfigurationSpace, space: hf.Space, n: int = 250) -> None:
     """Each one's samples are configurations of the other: names, values, what is active, what is forbidden."""
-    for config in given.sample_configuration(n):
-        space.validate(dict(config))
+    accepted = [config for config in map(dict, given.sample_configuration(n)) if accepts(given, config)]
+    assert len(accepted) == n or "<= 4" in str(given)   # the sampler of 1.2.2, and it only, takes a ForbiddenLessThanEqualsClause for >=
+    for config in accepted:
+        space.validate(config)
     for params in space.decode(space.sample(n, seed=1)):
         assert accepts(given, params), params
     everything = hf.Space(space.parameters)
@@ -211,13 +214,13 @@ def forbidding() -> dict[str, Any]:
         "equal": cs.ForbiddenEqualsRelation(trees, t["degree"]),
         "and with a relation": cs.ForbiddenAndConjunction(cs.ForbiddenEqualsClause(depth, "low"), cs.ForbiddenLessThanRelation(trees, t["degree"])),
     }
-    if cs.__version__ not in ("1.2.0", "1.2.1"):   # which has them not, and which gets the numbers among them wrong
+    if version("ConfigSpace") not in ("1.2.0", "1.2.1"):   # one has them not, the other gets the numbers among them wrong
         clauses |= {
             "less equals": cs.ForbiddenLessThanEqualsRelation(trees, t["degree"]),
             "greater equals": cs.ForbiddenGreaterThanEqualsRelation(trees, t["degree"]),
             "less than": cs.ForbiddenLessThanClause(coef, 0.5),
             "less than equals": cs.ForbiddenLessThanEqualsClause(trees, 4),
-            "greater than": cs.ForbiddenGreaterThanClause(trees, 4),
+            "greater than": cs.ForbiddenGreaterThanClause(trees, 8),
             "greater than equals": cs.ForbiddenGreaterThanEqualsClause(coef, 0.5),
             "an ordinal's order": cs.ForbiddenLessThanClause(depth, "high"),   # and "low" < "mid" by it alone
             "or": cs.ForbiddenAndConjunction(
