@@ -247,13 +247,13 @@ class Float(_Range):
 
     def raw(self, value: Any) -> float:
         number = check_number("value", "it", value) if not isinstance(value, float) else value
-        if not self.low <= number <= self.high:
+        tolerance = 0.0 if self.step is None or math.isinf(number) else 1e-9 * self.step + 4 * math.ulp(number)   # 0.1 + 0.2 is in [0, 0.3]
+        if not self.low - tolerance <= number <= self.high + tolerance:
             raise ValueError(f"{value!r} is outside [{self.low!r}, {self.high!r}]")
         if self.step is None:
             return number
-        level = float(round((number - self.low) / self.step))
+        level = float(min(max(round((number - self.low) / self.step), 0), self.levels - 1))
         nearest = float(self.values(np.array([level]))[0])
-        tolerance = 1e-9 * self.step + 4 * math.ulp(number)
         if abs(nearest - number) > tolerance:   # on long ranges the quotient is off by a few levels
             levels = np.clip(level + np.arange(-4.0, 5.0), 0, self.levels - 1)
             values = self.values(levels)

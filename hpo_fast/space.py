@@ -19,6 +19,7 @@ from hpo_fast import _core
 from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.evaluate import Functions
 from hpo_fast.functions import Function, same
+from hpo_fast.interchange import Interchange
 from hpo_fast.parameters import (
     CATEGORICAL,
     NO_DEFAULT,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from hpo_fast.native import NativeFunction
 
 
-class Space:
+class Space(Interchange):
     """A search space: what may be tried.
 
     Parameters
@@ -518,35 +519,6 @@ class Space:
                 what = "NaN though it is active" if np.isnan(column[i]) else f"{column[i]!r} though it is inactive (NaN expected)"
                 raise ValueError(f"rows: row {i}, column {j} ({name!r}) is {what}")
         return rows
-
-    # -- other libraries --------------------------------------------------------------------------------------------
-
-    @classmethod
-    def from_optuna(cls, distributions: Mapping[str, Any]) -> Space:
-        """The space of Optuna's distributions by name, e.g. ``study.best_trial.distributions``.
-
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the parameter, if one is no such distribution or has more values than can be encoded.
-        """
-        from hpo_fast.interchange import parameters_from_optuna
-
-        return cls(parameters_from_optuna(distributions))
-
-    def to_optuna(self) -> dict[str, Any]:
-        """Optuna's distributions by name, e.g. for ``study.ask``; an Ordinal becomes a categorical, defaults are left out.
-
-        Raises
-        ------
-        ValueError
-            If the space has conditions, derived parameters or requirements: no distribution says them.
-        """
-        from hpo_fast.interchange import parameters_to_optuna
-
-        if self.derived or self.requirements:
-            raise ValueError("derived parameters and requirements cannot be given to Optuna: compute and check them in the objective")
-        return parameters_to_optuna(self._parameters)
 
     # -- storage ----------------------------------------------------------------------------------------------------
 

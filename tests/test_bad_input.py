@@ -218,6 +218,11 @@ SPACE_METHODS = {
     "from_dict": 1,
     "from_optuna": 1,
     "to_optuna": 0,
+    "from_configspace": 1,
+    "to_configspace": 0,
+    "from_hyperopt": 1,
+    "to_hyperopt": 0,
+    "to_hyperopt_point": 1,
 }
 
 
@@ -246,7 +251,7 @@ def test_methods_of_a_space(name):
         if name == "from_dict":
             for argument in ("derived", "requirements"):
                 refused += not attempt(hf.Space.from_dict, s.to_dict(), **{argument: junk})
-        if name in ("encode", "encode_partial", "validate"):
+        if name in ("encode", "encode_partial", "validate", "to_hyperopt_point"):
             for parameter in ("x", "c", "y"):
                 params = {"x": 0.5, "c": "b", "y": 2, parameter: junk}
                 refused += not attempt(getattr(s, name), [params] if name == "encode" else params)

@@ -247,6 +247,16 @@ def test_steps_of_any_length_come_back_exactly(last, data):
     assert space.decode(space.encode(values)) == values
 
 
+def test_steps_take_what_arithmetic_makes_of_their_ends():
+    p = hf.Float(-0.3, 0.3, step=0.1)
+    assert 0.1 + 0.2 > 0.3 and p.raw(0.1 + 0.2) == 6 and p.raw(-0.1 - 0.2) == 0
+    fine = hf.Float(1.0, 1.5, step=2.0**-52)   # a step is half the rounding error of a few operations
+    assert fine.raw(1.5 + 2.0**-52) == fine.levels - 1 and fine.raw(1.0 - 2.0**-53) == 0
+    for value in (0.300001, -0.300001, math.inf, -math.inf, math.nan):
+        with pytest.raises(ValueError, match="is outside"):
+            p.raw(value)
+
+
 def test_values_off_the_grid_are_refused():
     with pytest.raises(ValueError, match=r"parameter 'x': 0.35 is not on the grid 0.0 \+ k \* 0.1; the nearest value is 0\.[34]"):
         back(hf.Float(0, 1, step=0.1), 0.35)

@@ -13,9 +13,8 @@ A sweep that W&B itself schedules can ask hpo_fast through the Optuna scheduler 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,8 +22,9 @@ import numpy as np
 
 from hpo_fast._core import SpaceExhausted
 from hpo_fast.adapters.choices import parameter_of, unwrapped, wrapped
-from hpo_fast.parameters import Float, Int, Ordinal, Parameter
-from hpo_fast.priors import Beta, LogNormal, Normal, Prior
+from hpo_fast.interchange.distributions import log_multiples, log_normal, log_uniform, multiples, normal
+from hpo_fast.parameters import Float, Int, Parameter
+from hpo_fast.priors import Beta
 from hpo_fast.space import Space
 from hpo_fast.suggest import suggest
 from hpo_fast.targets import DIRECTIONS
@@ -32,8 +32,6 @@ from hpo_fast.targets import DIRECTIONS
 __all__ = ["Sweep", "SweepRun", "next_run", "space_from_sweep"]
 
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "auto"}
-_TAIL = 4.0   # standard deviations at which a normal distribution is cut off
-_MANY = 10_000   # the most values of a quantized logarithmic range
 _ENDED = ("finished", "killed", "crashed", "failed")
 
 
@@ -306,28 +304,6 @@ def _numbers(**given: Any) -> list[float]:
     return list(given.values())
 
 
-def _exp(value: float) -> float:
-    try:
-        return math.exp(value)
-    except OverflowError:
-        raise ValueError(f"exp({value!r}) overflows: the bounds of log distributions are exponents; use log_uniform_values for values") from None
-
-
-def _multiples(bounds: Iterable[float], q: float, prior: Prior | None = None) -> Parameter:
-    """The multiples of q that are nearest to the bounds, and those between."""
-    low, high = bounds
-    if _numbers(q=q)[0] <= 0:
-        raise ValueError(f"q={q!r} must be positive")
-    first, last = round(low / q), round(high / q)
-    if isinstance(q, int):
-        return Int(first * q, last * q, step=q, prior=prior)
-    return Float(_times(first, q), _times(last, q), step=q, prior=prior)
-
-
-def _times(k: int, q: float) -> float:
-    return float(k * Decimal(repr(q)))   # 0.3, not 3 * 0.1
-
-
 def _constant(value: Any) -> Parameter:
     return parameter_of([value])
 
@@ -350,7 +326,8 @@ def _uniform(min: float, max: float) -> Parameter:
 
 
 def _q_uniform(min: float, max: float, q: float) -> Parameter:
-    return _multiples(_numbers(min=min, max=max), q)
+    low, high, q = _numbers(min=min, max=max, q=q)
+    return multiples(low, high, q)
 
 
 def _log_uniform_values(min: float, max: float) -> Parameter:
@@ -358,52 +335,36 @@ def _log_uniform_values(min: float, max: float) -> Parameter:
 
 
 def _log_uniform(min: float, max: float) -> Parameter:
-    return Float(*map(_exp, _numbers(min=min, max=max)), log=True)
+    return log_uniform(*_numbers(min=min, max=max))
 
 
 def _inv_log_uniform(min: float, max: float) -> Parameter:
     low, high = _numbers(min=min, max=max)
-    return Float(_exp(-high), _exp(-low), log=True)
+    return log_uniform(-high, -low)
 
 
 def _q_log_uniform_values(min: float, max: float, q: float) -> Parameter:
-    low, high, q = _numbers(min=min, max=max, q=q)
-    if not (0 < low <= high and q > 0):
-        raise ValueError(f"min={low!r}, max={high!r}, q={q!r} must be positive, and min not above max")
-    first, last = round(low / q), round(high / q)
-    if q == 1 and first > 0:
-        return Int(first, last, log=True)
-    if last - first >= _MANY:
-        raise ValueError(f"q={q!r} makes {last - first + 1} values, more than {_MANY}: use q: 1 or log_uniform_values")
-    levels = [k * q if isinstance(q, int) else _times(k, q) for k in range(first, last + 1)]
-    edges = np.log(np.clip((np.arange(first, last + 2) - 0.5) * q, low, high))   # that round to each level
-    return Ordinal(levels, prior=np.diff(edges).tolist() if low < high else None)
+    return log_multiples(*_numbers(min=min, max=max, q=q))
 
 
 def _q_log_uniform(min: float, max: float, q: float) -> Parameter:
-    low, high = map(_exp, _numbers(min=min, max=max))
-    return _q_log_uniform_values(low, high, q)
-
-
-def _tails(mu: float, sigma: float) -> tuple[float, float]:
-    mean, std = _numbers(mu=mu, sigma=sigma)
-    return mean - _TAIL * std, mean + _TAIL * std
+    return log_uniform(*_numbers(min=min, max=max, q=q))
 
 
 def _normal(mu: float, sigma: float) -> Parameter:
-    return Float(*_tails(mu, sigma), prior=Normal(mu, sigma))
+    return normal(*_numbers(mu=mu, sigma=sigma))
 
 
 def _q_normal(mu: float, sigma: float, q: float) -> Parameter:
-    return _multiples(_tails(mu, sigma), q, Normal(mu, sigma))
+    return normal(*_numbers(mu=mu, sigma=sigma, q=q))
 
 
 def _log_normal(mu: float, sigma: float) -> Parameter:
-    return Float(*map(_exp, _tails(mu, sigma)), log=True, prior=LogNormal(_exp(mu), sigma))
+    return log_normal(*_numbers(mu=mu, sigma=sigma))
 
 
 def _q_log_normal(mu: float, sigma: float, q: float) -> Parameter:
-    return _multiples(map(_exp, _tails(mu, sigma)), q, LogNormal(_exp(mu), sigma))
+    return log_normal(*_numbers(mu=mu, sigma=sigma, q=q))
 
 
 def _beta(a: float, b: float) -> Parameter:
@@ -411,7 +372,7 @@ def _beta(a: float, b: float) -> Parameter:
 
 
 def _q_beta(a: float, b: float, q: float) -> Parameter:
-    return _multiples((0.0, 1.0), q, Beta(a, b))
+    return multiples(0.0, 1.0, _numbers(q=q)[0], Beta(a, b))
 
 
 _RANGE = ("min", "max")

@@ -1,4 +1,4 @@
-"""Spaces of other libraries."""
+"""Spaces as Optuna's distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters in the words of other libraries, and theirs in ours."""
+"""Parameters as Optuna's distributions, and back."""
 
 from __future__ import annotations
 
