@@ -15,15 +15,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from hpo_fast._core import SpaceExhausted
-from hpo_fast.adapters.choices import parameter_of, unwrapped, wrapped
-from hpo_fast.parameters import Float, Int, Ordinal, Parameter
+from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted, wrapped
+from hpo_fast.adapters.ranges import log_multiples, multiples, tails
+from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.priors import Beta, LogNormal, Normal, Prior
 from hpo_fast.space import Space
 from hpo_fast.suggest import suggest
@@ -32,8 +32,6 @@ from hpo_fast.targets import DIRECTIONS
 __all__ = ["Sweep", "SweepRun", "next_run", "space_from_sweep"]
 
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "auto"}
-_TAIL = 4.0   # standard deviations at which a normal distribution is cut off
-_MANY = 10_000   # the most values of a quantized logarithmic range
 _ENDED = ("finished", "killed", "crashed", "failed")
 
 
@@ -314,18 +312,8 @@ def _exp(value: float) -> float:
 
 
 def _multiples(bounds: Iterable[float], q: float, prior: Prior | None = None) -> Parameter:
-    """The multiples of q that are nearest to the bounds, and those between."""
     low, high = bounds
-    if _numbers(q=q)[0] <= 0:
-        raise ValueError(f"q={q!r} must be positive")
-    first, last = round(low / q), round(high / q)
-    if isinstance(q, int):
-        return Int(first * q, last * q, step=q, prior=prior)
-    return Float(_times(first, q), _times(last, q), step=q, prior=prior)
-
-
-def _times(k: int, q: float) -> float:
-    return float(k * Decimal(repr(q)))   # 0.3, not 3 * 0.1
+    return multiples(low, high, *_numbers(q=q), prior)
 
 
 def _constant(value: Any) -> Parameter:
@@ -337,12 +325,8 @@ def _categorical(values: Any, probabilities: Any) -> Parameter:
         raise TypeError(f"values={values!r} must be a list")
     if probabilities is not None and (not isinstance(probabilities, (list, tuple)) or len(probabilities) != len(values)):
         raise ValueError(f"probabilities={probabilities!r} must be a list with one for each of the {len(values)} values")
-    weights: dict[Any, tuple[Any, float]] = {}   # W&B takes a value that is listed twice for one that is twice as likely
-    for value, weight in zip(values, _numbers(**{f"probabilities[{i}]": p for i, p in enumerate(probabilities or [1.0] * len(values))}), strict=True):
-        key = (type(value), "nan" if value != value else wrapped(value))
-        weights[key] = (value, weight + weights.get(key, (value, 0.0))[1])
-    stated = probabilities is not None or len(weights) < len(values)
-    return parameter_of([value for value, _ in weights.values()], [weight for _, weight in weights.values()] if stated else None)
+    weights = None if probabilities is None else _numbers(**{f"probabilities[{i}]": p for i, p in enumerate(probabilities)})
+    return parameter_of(*weighted(values, weights))   # W&B takes a value that is listed twice for one that is twice as likely
 
 
 def _uniform(min: float, max: float) -> Parameter:
@@ -367,17 +351,7 @@ def _inv_log_uniform(min: float, max: float) -> Parameter:
 
 
 def _q_log_uniform_values(min: float, max: float, q: float) -> Parameter:
-    low, high, q = _numbers(min=min, max=max, q=q)
-    if not (0 < low <= high and q > 0):
-        raise ValueError(f"min={low!r}, max={high!r}, q={q!r} must be positive, and min not above max")
-    first, last = round(low / q), round(high / q)
-    if q == 1 and first > 0:
-        return Int(first, last, log=True)
-    if last - first >= _MANY:
-        raise ValueError(f"q={q!r} makes {last - first + 1} values, more than {_MANY}: use q: 1 or log_uniform_values")
-    levels = [k * q if isinstance(q, int) else _times(k, q) for k in range(first, last + 1)]
-    edges = np.log(np.clip((np.arange(first, last + 2) - 0.5) * q, low, high))   # that round to each level
-    return Ordinal(levels, prior=np.diff(edges).tolist() if low < high else None)
+    return log_multiples(*_numbers(min=min, max=max, q=q))
 
 
 def _q_log_uniform(min: float, max: float, q: float) -> Parameter:
@@ -386,8 +360,7 @@ def _q_log_uniform(min: float, max: float, q: float) -> Parameter:
 
 
 def _tails(mu: float, sigma: float) -> tuple[float, float]:
-    mean, std = _numbers(mu=mu, sigma=sigma)
-    return mean - _TAIL * std, mean + _TAIL * std
+    return tails(*_numbers(mu=mu, sigma=sigma))
 
 
 def _normal(mu: float, sigma: float) -> Parameter:

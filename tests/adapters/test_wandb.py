@@ -168,7 +168,7 @@ def test_what_surrounds_the_parameters() -> None:
         (sweep_of(a={"distribution": "log_uniform", "min": 1, "max": 1000}), ValueError, "'a'.*log_uniform_values"),
         (sweep_of(a={"distribution": "log_uniform_values", "min": "1e-4", "max": 1}), TypeError, "'a'.*needs a point"),
         (sweep_of(a={"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}), ValueError, "'a'.*q=0 must be positive"),
-        (sweep_of(a={"distribution": "q_log_uniform_values", "min": 1, "max": 1e9, "q": 2}), ValueError, "'a'.*use q: 1"),
+        (sweep_of(a={"distribution": "q_log_uniform_values", "min": 1, "max": 1e9, "q": 2}), ValueError, "'a'.*use a q of 1"),
         (sweep_of(a={"values": [1, 2], "probabilities": [1]}), ValueError, "'a'.*one for each of the 2 values"),
         (sweep_of(a={"parameters": {"b": {"values": []}}}), ValueError, "'a.b'.*choices is empty"),
         (sweep_of(**{"a": {"parameters": {"b": {"value": 1}}}, "a.b": {"value": 1}}), ValueError, "'a.b' is there twice"),
