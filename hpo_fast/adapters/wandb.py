@@ -313,7 +313,7 @@ def _exp(value: float) -> float:
 
 def _multiples(bounds: Iterable[float], q: float, prior: Prior | None = None) -> Parameter:
     low, high = bounds
-    return multiples(low, high, *_numbers(q=q), prior)
+    return multiples(low, high, _numbers(q=q)[0], prior)
 
 
 def _constant(value: Any) -> Parameter:
