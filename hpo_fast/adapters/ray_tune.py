@@ -79,10 +79,11 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
       ended when another trial with a better value at the same ``training_iteration`` went on; what reaches a target of ``stop`` is complete.
     - errors: as bad as the worst value, so that what crashes is not tried again.
     - ended without a result or an error: forgotten, and may be suggested again.
-    - not suggested by this searcher, as trials that ``Tuner.restore`` starts anew: by the ``config`` in their result.
+    - not suggested by this searcher, or failed at first, as trials that ``Tuner.restore`` runs again: by the ``config`` in their result. (A
+      ``ConcurrencyLimiter`` keeps these from the searcher.)
 
-    When every configuration of a finite space has been suggested, no more trials are started. Nothing is limited here: use
-    ``max_concurrent_trials`` or a ``ConcurrencyLimiter``.
+    When every configuration of a finite space has been suggested, no more trials are started. Without ``max_concurrent_trials`` (or a
+    ``ConcurrencyLimiter``) Tune asks for 16 trials or more before it has the first result, whatever the number of CPUs.
 
     Examples
     --------
