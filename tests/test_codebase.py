@@ -109,7 +109,7 @@ def test_versions_agree() -> None:
 
 
 def test_import_is_light(tmp_path: Path) -> None:
-    heavy = ["numba", "sklearn", "scipy", "tqdm", "optuna", "argparse"]
+    heavy = ["numba", "sklearn", "scipy", "tqdm", "optuna", "ray", "argparse"]
     run("-c", f"import sys, hpo_fast; loaded = [m for m in {heavy} if m in sys.modules]; assert not loaded, loaded", cwd=tmp_path)
 
 

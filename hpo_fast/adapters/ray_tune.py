@@ -82,8 +82,8 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     - not suggested by this searcher, or failed at first, as trials that ``Tuner.restore`` runs again: by the ``config`` in their result. (A
       ``ConcurrencyLimiter`` keeps these from the searcher.)
 
-    When every configuration of a finite space has been suggested, no more trials are started. Without ``max_concurrent_trials`` (or a
-    ``ConcurrencyLimiter``) Tune asks for 16 trials or more before it has the first result, whatever the number of CPUs.
+    When every configuration of a finite space has been suggested, no more trials are started. How many run at a time is up to
+    ``max_concurrent_trials`` or a ``ConcurrencyLimiter``.
 
     Examples
     --------

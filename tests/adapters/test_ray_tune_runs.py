@@ -185,9 +185,8 @@ def test_an_interrupted_experiment_goes_on_as_if_it_had_not_been(tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", ["resume_errored", "restart_errored"])
-def test_a_failed_trial_that_runs_again_is_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    """The first trial fails, the run is interrupted, and restored."""
-    monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", "1")   # what a ConcurrencyLimiter would do, which hides such trials from the searcher
+def test_a_failed_trial_that_runs_again_is_learned_from(tmp_path: Path, how: str) -> None:
+    """The first trial fails, the run is interrupted, and restored; without a ConcurrencyLimiter, which hides such trials from the searcher."""
     failed = tmp_path / "failed"
 
     def fails(config: dict[str, Any]) -> dict[str, float]:
