@@ -216,9 +216,10 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
             iteration = result.get(TRAINING_ITERATION)
             # A function that has returned is reported once more with its last result, which it had gone on from.
             stopped = iteration != run.iteration and value > self._went_on.get(iteration, math.inf)
-        elif run.value is not None and not error:   # stopped while it was paused
-            value, stopped = run.value, True
-        if result or error or stopped:
+        elif run.value is not None and not error:   # ended while it was paused, as HyperBand's trials do, those that no other outlasts too
+            value = run.value
+            stopped = run.iteration != max(self._went_on, default=None) and value > self._went_on.get(run.iteration, math.inf)
+        if result or error or run.value is not None:
             self._learn(trial_id, lambda told: optimizer.tell(run.number, told), value, stopped)
         else:
             optimizer.forget(run.number)
@@ -483,6 +484,8 @@ def _integer(lower: int, upper: int, q: int, log: bool) -> Parameter:
     """Tune leaves `upper` out, but not of multiples of q, which need not begin and end at the bounds."""
     if q == 1:
         return Int(lower, upper - 1, log=log)
+    if q <= 0:
+        raise ValueError(f"q={q!r} must be positive")
     first, last = math.ceil(lower / q) * q, math.floor(upper / q) * q
     if first > last:
         raise ValueError(f"there is no multiple of q={q!r} between {lower!r} and {upper!r}: use a smaller q")

@@ -166,6 +166,7 @@ def test_a_space_of_hpo_fast_with_conditions_and_functions() -> None:
         ({"a": tune.uniform(1, 0)}, ValueError, "'a'.*low=1.0 is above high=0.0"),
         ({"a": tune.randint(3, 3)}, ValueError, "'a'.*low=3 is above high=2"),
         ({"a": tune.qrandint(6, 9, 5)}, ValueError, "'a'.*no multiple of q=5 between 6 and 9"),
+        ({"a": tune.qrandint(6, 9, 0)}, ValueError, "'a'.*q=0 must be positive"),
         ({"a": tune.qlograndint(1, 10**9, 2)}, ValueError, "'a'.*more than 10000"),
         ({"a": {"b": tune.uniform(0, 1)}, "a/b": tune.uniform(0, 1)}, ValueError, "'a/b' is there twice"),
         ({"a": 1}, ValueError, "nothing to search"),
@@ -388,15 +389,17 @@ def test_what_reaches_a_target_early_is_complete() -> None:
     assert told(searcher)[-1] == -1.0
 
 
-def test_what_is_stopped_while_paused_is_stopped_early() -> None:
-    searcher = searcher_of(mode="max")
-    drive(searcher, 5)
-    median = sorted(told(searcher))[2]
-    for trial_id, value, learned in (("good", 100.0, median), ("bad", -100.0, -100.0), ("nan", math.nan, math.nan)):
+def test_what_ends_while_paused_is_stopped_early_unless_it_is_as_long_as_any() -> None:
+    searcher = searcher_of()
+    iterations = {"a": [3.0, 2.0, 1.5], "b": [4.0, 3.5, 3.2], "c": [5.0, 4.5, 4.4], "early": [3.1], "late": [9.0], "best": [0.5], "nan": [math.nan]}
+    for trial_id, values in iterations.items():
         searcher.suggest(trial_id)
-        report(searcher, trial_id, 1, value)
+        for iteration, value in enumerate(values, 1):
+            report(searcher, trial_id, iteration, value)
+    for trial_id in ("a", "b", "c", "early", "late", "best", "nan"):
         searcher.on_trial_complete(trial_id)
-        np.testing.assert_equal(told(searcher)[-1], learned)
+    # "early" would be better than the median; "best" went on when all others had worse values, so it was not stopped for its own.
+    np.testing.assert_equal(told(searcher), [1.5, 3.2, 4.4, 3.2, 9.0, 0.5, math.nan])
 
 
 # -- points -----------------------------------------------------------------------------------------------------------
