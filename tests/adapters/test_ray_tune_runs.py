@@ -5,9 +5,11 @@ Runs of one trial at a time are the same each time. Of the others, only what doe
 
 from __future__ import annotations
 
+import gc
 import math
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,10 @@ def runtime() -> Iterator[None]:
         cloudpickle.register_pickle_by_value(sys.modules[__name__])   # which the workers cannot import
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
         yield
-        ray.shutdown()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)   # it does not wait for its processes to end
+            ray.shutdown()
+            gc.collect()
         cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
     for number, handler in before.items():
         signal.signal(number, handler)
