@@ -46,9 +46,10 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
         What may be tried: a :class:`hpo_fast.Space`, names with slashes nested in what the trainable sees (``"opt/lr"``), or a dict of
         Tune's ``uniform``, ``choice`` and so on. None takes the `param_space` of the Tuner.
     metric : str, optional
-        Name of the result to be optimised, if the ``TuneConfig`` does not say it; ``"_metric"`` if neither does.
+        Name of the result to be optimised; ``"_metric"`` if neither this nor the ``TuneConfig`` says it.
     mode : {"min", "max"}, optional
-        Whether small or large values are good, if the ``TuneConfig`` does not say it.
+        Whether small or large values are good. Both are needed here if `space` is given and the Tuner has no `param_space`: Ray does not
+        pass on its ``TuneConfig`` then.
     points_to_evaluate : list of dict, optional
         Configurations to be tried first; parameters left out are completed by the sampler.
     sampler : str or hpo_fast.samplers.Sampler, default "auto"
@@ -68,8 +69,8 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     Notes
     -----
     The distributions of Tune: ``randn`` and ``qrandn`` are cut off at four standard deviations and are priors; numbers that ascend in a
-    ``choice`` are taken for an Ordinal, whose neighbours are alike, any other choices for a Categorical. ``grid_search``, ``sample_from`` and
-    ranges within choices are errors that say what to use.
+    ``choice`` are taken for an Ordinal, whose neighbours are alike, any other choices for a Categorical; what is listed twice is twice as
+    likely. ``grid_search``, ``sample_from`` and ranges within choices are errors that say what to use.
 
     How trials are learned from:
 
@@ -154,8 +155,8 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
 
     def _started(self) -> tuple[_ParamSpace, Optimizer]:
         if self._space is None or self._optimizer is None:
-            missing = "space" if self._space is None else "mode"
-            raise RuntimeError(f"the {missing} of the search is missing: pass it to the Searcher, or let a tune.Tuner do so (param_space, tune.TuneConfig)")
+            missing, how = ("space", "or param_space to a tune.Tuner") if self._space is None else ("mode", "as a Tuner without param_space does not")
+            raise RuntimeError(f"the {missing} of the search is missing: pass {missing} to the Searcher, {how}")
         return self._space, self._optimizer
 
     # -- suggesting -------------------------------------------------------------------------------------------------
