@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from hpo_fast.parameters import Categorical, Ordinal, Parameter
+from hpo_fast.parameters import Categorical, Ordinal, Parameter, identity
 
 
 class Wrapped:
@@ -54,3 +54,13 @@ def parameter_of(choices: Iterable[Any], prior: Any = None) -> Parameter:
     if numeric and len(listed) > 1 and all(a < b for a, b in itertools.pairwise(listed)):
         return Ordinal(listed, prior=prior)
     return Categorical([wrapped(c) for c in listed], prior=prior)
+
+
+def weighted(choices: Sequence[Any], weights: Sequence[float] | None = None) -> tuple[list[Any], list[float] | None]:
+    """Each choice once, with weights: one that is listed twice is twice as likely. None for the weights if none was given and none is needed."""
+    merged: dict[Any, tuple[Any, float]] = {}
+    for choice, weight in zip(choices, [1.0] * len(choices) if weights is None else weights, strict=True):
+        key = identity(wrapped(choice))
+        merged[key] = (choice, weight + merged.get(key, (choice, 0.0))[1])
+    stated = weights is not None or len(merged) < len(choices)
+    return [choice for choice, _ in merged.values()], [weight for _, weight in merged.values()] if stated else None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import hpo_fast as hf
-from hpo_fast.adapters.choices import Wrapped, parameter_of, unwrapped, wrapped
+from hpo_fast.adapters.choices import Wrapped, parameter_of, unwrapped, weighted, wrapped
 
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": {"b": 1}}, {1, 2}, np.arange(3)])
@@ -47,3 +47,18 @@ def test_wrapped_values_are_equal_by_value() -> None:
 def test_numbers_that_ascend_are_ordered(choices: Any, parameter: Any) -> None:
     assert parameter_of(choices) == parameter
     assert parameter_of([3, 4], prior=[1, 2]) == hf.Ordinal([3, 4], prior=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("choices", "weights", "expected"),
+    [
+        (["a", "b"], None, (["a", "b"], None)),
+        (["a", "b", "a"], None, (["a", "b"], [2.0, 1.0])),
+        (["a", "b", "a"], [1, 2, 3], (["a", "b"], [4.0, 2.0])),
+        ([1, True, 1.0], None, ([1, True, 1.0], None)),
+        ([[1], [2], [1]], None, ([[1], [2]], [2.0, 1.0])),
+    ],
+)
+def test_what_is_listed_twice_is_twice_as_likely(choices: Any, weights: Any, expected: Any) -> None:
+    merged, weight = weighted(choices, weights)
+    assert (merged, weight) == expected and list(map(type, merged)) == list(map(type, expected[0]))

@@ -216,7 +216,7 @@ def test_spaces_of_distributions_and_lists() -> None:
             "scaled": stats.reciprocal(1, 10, scale=2),
             "int": stats.randint(2, 9),
             "shifted": stats.randint(2, 9, loc=10),
-            "ascending": np.logspace(-1, 1, 3),
+            "ascending": np.array([0.1, 1.0, 10.0]),
             "numbers": [3, 1, 2],
             "flags": [False, True],
             "mixed": [None, "auto", 0.5],
