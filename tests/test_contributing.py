@@ -94,8 +94,9 @@ def test_without_state_it_is_the_same(adapter: Any, tmp_path: Path) -> None:
     for i in range(12):
         (proposed,) = adapter.propose(SPACE, finished, [], 1, seed=5)
         params = tuner.propose(str(i))
-        assert proposed == params
+        assert proposed == pytest.approx(params)   # a row that was decoded and encoded may differ in its last bit
         tuner.report(str(i), loss(params))
         finished.append((params, loss(params)))
     running = [tuner.propose("p"), tuner.propose("q")]
-    assert adapter.propose(SPACE, finished, running, 2, seed=5) == [tuner.propose("r"), tuner.propose("s")]
+    for proposed, job in zip(adapter.propose(SPACE, finished, running, 2, seed=5), "rs", strict=True):
+        assert proposed == pytest.approx(tuner.propose(job))

@@ -42,6 +42,7 @@ def dask_client(tmp_path_factory):
 def ray_module():
     folder = tempfile.mkdtemp(prefix="ray_")   # pytest's is too long for sockets
     with pytest.MonkeyPatch.context() as environment:
+        environment.chdir(folder)   # workers import from where they were started, and the sources there have no extension
         environment.setenv("RAY_AUTH_MODE", "disabled")
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("RAY_memory_monitor_refresh_ms", "0")   # kills nothing
