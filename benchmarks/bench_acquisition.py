@@ -46,7 +46,7 @@ class Posterior:
     core: dict[str, _core.Gp]       # by acquisition
     rows: np.ndarray                # (n, d)
     targets: np.ndarray             # (n,)
-    theta: list[float]              # (d + 2,)
+    theta: list[float]              # (d + 3,)
     best: float                     # the incumbent: the smallest posterior mean at a row
 
     def predict(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,8 +59,8 @@ class Posterior:
 
     @property
     def weights(self) -> np.ndarray:
-        """Inverse squared lengthscales (d,), then the signal and the noise variance."""
-        return np.exp(self.theta)
+        """Inverse squared lengthscales (d,), then the variances of signal and noise."""
+        return np.exp(self.theta[:-1])
 
 
 def choices_of(space: hf.Space) -> list[int]:
@@ -106,7 +106,7 @@ def posterior_of(kind: str, number: int) -> Posterior:
     rng = np.random.default_rng([number, kind == "mixed"])
     space = space_of(kind, rng)
     n = int(rng.integers(10, 201))
-    engines = {name: hf.samplers.GP(acquisition=name, beta=BETA).start(space, number, 1) for name in ACQUISITIONS}
+    engines = {name: hf.samplers.GP(acquisition=name, beta=BETA, main_effects=False).start(space, number, 1) for name in ACQUISITIONS}
     choices = choices_of(space)
     fn = function_of(number % 4, choices, rng)
     wide, fresh = np.split(space.sample(n, seed=number), [(n + 1) // 2])

@@ -287,6 +287,7 @@ class GpOptions(metaclass=_pybind11_type):
         length_prior: tuple[float, float],
         signal_prior: tuple[float, float],
         noise_prior: tuple[float, float],
+        main_effects: bool,
         input_warp: bool,
         acquire: int,
         beta: float,

@@ -48,8 +48,8 @@ class Surrogate:
 
     @property
     def theta(self) -> np.ndarray:
-        """Logarithms of the d inverse squared lengthscales, of the signal and of the noise variance (of scaled values), (d + 2,); with
-        ``input_warp`` also of the two shape parameters of each column, (3 d + 2,).
+        """Logarithms of the d inverse squared lengthscales, of the variances of signal, noise and main effects (of scaled values),
+        (d + 3,); with ``input_warp`` also of the two shape parameters of each column, (3 d + 3,).
         """
         return np.array(self._model[2])
 

@@ -373,14 +373,15 @@ def tpe_log_ratio(
 
 def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Covariances of rows a (n, d) with rows b (m, d), column by column: the squared distance of two values of a numeric column,
-    1 between two choices; an inactive column is at the centre, half way to every choice. A theta of 3 d + 2 warps numeric columns."""
+    1 between two choices; an inactive column is at the centre, half way to every choice; and beside the kernel a line and a parabola
+    of each numeric column. A theta of 3 d + 3 warps numeric columns."""
     r2 = np.zeros((len(a), len(b)))
     d = len(columns)
 
     def warped(u: np.ndarray, j: int) -> np.ndarray:
-        if len(theta) == d + 2:
+        if len(theta) == d + 3:
             return u
-        return 1 - (1 - (1e-6 + (1 - 2e-6) * u) ** math.exp(theta[d + 2 + j])) ** math.exp(theta[2 * d + 2 + j])
+        return 1 - (1 - (1e-6 + (1 - 2e-6) * u) ** math.exp(theta[d + 3 + j])) ** math.exp(theta[2 * d + 3 + j])
 
     for j, c in enumerate(columns):
         x, y = a[:, j, None], b[None, :, j]
@@ -390,11 +391,17 @@ def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a:
         else:
             r2_j = (warped(np.nan_to_num(x, nan=0.5), j) - warped(np.nan_to_num(y, nan=0.5), j)) ** 2
         r2 += math.exp(theta[j]) * r2_j
+    effects = np.zeros((len(a), len(b)))
+    numeric = [j for j, c in enumerate(columns) if c.kind != CATEGORICAL]
+    for j in numeric if theta[d + 2] > -600 else ():
+        x, y = (np.nan_to_num(m[:, j], nan=0.5) - 0.5 for m in (a, b))
+        share = math.exp(theta[j]) / np.mean([math.exp(theta[i]) for i in numeric])
+        effects += math.exp(theta[d + 2]) / d * share * (6 * np.outer(x, y) + 90 * np.outer(x**2, y**2))
     signal = math.exp(theta[d])
     if kernel == "rbf":
-        return signal * np.exp(-0.5 * r2)
+        return signal * np.exp(-0.5 * r2) + effects
     t = np.sqrt((3 if kernel == "matern32" else 5) * r2)
-    return signal * (1 + t + (t**2 / 3 if kernel == "matern52" else 0)) * np.exp(-t)
+    return signal * (1 + t + (t**2 / 3 if kernel == "matern52" else 0)) * np.exp(-t) + effects
 
 
 def gp_posterior(
@@ -415,5 +422,7 @@ def gp_log_posterior(
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
     mean = -2 * (length_offset + 0.5 * math.log(max(d, 1)))
-    value += norm(0, 0.5).logpdf(theta[d + 2 :]).sum()
+    value += norm(0, 0.5).logpdf(theta[d + 3 :]).sum()
+    if theta[d + 2] > -600:
+        value += norm(-1, 1.5).logpdf(theta[d + 2])
     return value + norm(mean, 2 * length_deviation).logpdf(theta[:d]).sum() + norm(0, 1).logpdf(theta[d]) + norm(noise_mean, 1).logpdf(theta[d + 1])

@@ -142,22 +142,22 @@ def test_the_prior_kernel_of_tpe_keeps_the_density_normalised(p):
 def test_the_acquisition_of_gp_rises_by_the_weighted_log_density():
     load_lapack()
     rng = np.random.default_rng(0)
-    values = []
+    values, theta = [], [1.0, 1.0, 0.0, -4.0, -1.0]
     for prior in (None, hf.Normal(0.7, 0.2)):
         space = Space({"x": hf.Float(0, 1, prior=prior), "y": hf.Float(0, 1)})
         options = _core.GpOptions(
-            smoothness=0, length_prior=(-1.5, 1.7), signal_prior=(0.0, 1.0), noise_prior=(-5.0, 1.0), input_warp=False, acquire=0, beta=1.8,
-            prior_strength=4.0,
+            smoothness=0, length_prior=(-1.5, 1.7), signal_prior=(0.0, 1.0), noise_prior=(-5.0, 1.0), main_effects=True, input_warp=False,
+            acquire=0, beta=1.8, prior_strength=4.0,
         )
         gp = _core.Gp(space.box, space.grid, options, 0, 1)
         X = np.random.default_rng(1).random((12, 2))
         y = (X[:, 0] - 0.3) ** 2 * 5
-        row, [(is_gp, value)] = gp.suggest(20, 1, X, y, [1.0, 1.0, 0.0, -4.0], 12, np.empty((0, 2)), None, _core.RowSet(2))
-        mean, variance = gp.posterior(X, y, [1.0, 1.0, 0.0, -4.0], 12, row)
+        row, [(is_gp, value)] = gp.suggest(20, 1, X, y, theta, 12, np.empty((0, 2)), None, _core.RowSet(2))
+        mean, variance = gp.posterior(X, y, theta, 12, row)
         assert is_gp
         assert value == pytest.approx(1.8 * math.sqrt(variance[0]) - mean[0] + 4 / 12 * space.box.log_prior(0, row[:, 0])[0][0], rel=1e-9)
         others = rng.random((500, 2))
-        mean, variance = gp.posterior(X, y, [1.0, 1.0, 0.0, -4.0], 12, others)
+        mean, variance = gp.posterior(X, y, theta, 12, others)
         assert value >= (1.8 * np.sqrt(variance) - mean + 4 / 12 * space.box.log_prior(0, others[:, 0])[0]).max() - 1e-9
         values.append(row[0, 0])
     assert values[1] > values[0]

@@ -20,7 +20,7 @@ def test_it_predicts_in_the_units_of_the_values_and_says_what_it_does_not_know()
     truth = 1e3 * np.sin(5 * rows[:, 0]) + 200 * rows[:, 1] + 7e4
     assert np.abs(mean - truth).max() < 60
     assert (np.abs(mean - truth) < 4 * std + 1).mean() > 0.95
-    assert model.theta.shape == (4,)
+    assert model.theta.shape == (5,)
 
 
 @pytest.mark.parametrize("factor", [1e-200, 1.0, 1e200])

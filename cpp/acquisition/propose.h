@@ -50,7 +50,7 @@ public:
     Theta prior_mode() const;
     // The mode of the hyperparameters given rows (n, d) and targets y (n,), the best of searches from `starts`.
     Fit fit(ConstMatrix rows, const double* y, const std::vector<Theta>& starts) const;
-    // log p(y, theta) and its gradient (d + 2,).
+    // log p(y, theta) and its gradient, of the size of theta.
     double log_posterior(ConstMatrix rows, const double* y, const Theta& theta, double* gradient) const;
 
     // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). y (n,) of rows (n, d); how (m,).

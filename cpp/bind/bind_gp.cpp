@@ -16,10 +16,14 @@ namespace hpo {
 namespace {
 
 GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> signal_prior,
-                       std::pair<double, double> noise_prior, bool input_warp, int acquire, double beta, double prior_strength) {
+                       std::pair<double, double> noise_prior, bool main_effects, bool input_warp, int acquire, double beta, double prior_strength) {
     GpOptions o;
     o.smoothness = static_cast<Smoothness>(smoothness);
-    o.priors = {{length_prior.first, length_prior.second}, {signal_prior.first, signal_prior.second}, {noise_prior.first, noise_prior.second}, input_warp};
+    o.priors.length = {length_prior.first, length_prior.second};
+    o.priors.signal = {signal_prior.first, signal_prior.second};
+    o.priors.noise = {noise_prior.first, noise_prior.second};
+    o.priors.effects = main_effects;
+    o.priors.warped = input_warp;
     o.acquire = static_cast<Acquire>(acquire);
     o.beta = beta;
     o.prior_strength = prior_strength;
@@ -28,8 +32,8 @@ GpOptions make_options(int smoothness, std::pair<double, double> length_prior, s
 }
 
 void check_theta(const Theta& theta, std::size_t d) {
-    if (theta.size() != d + 2 && theta.size() != 3 * d + 2)
-        throw std::invalid_argument("theta must have " + std::to_string(d + 2) + " entries, or " + std::to_string(3 * d + 2) +
+    if (theta.size() != d + 3 && theta.size() != 3 * d + 3)
+        throw std::invalid_argument("theta must have " + std::to_string(d + 3) + " entries, or " + std::to_string(3 * d + 3) +
                                     " with warped inputs, got " + std::to_string(theta.size()));
 }
 
@@ -50,7 +54,7 @@ void register_gp(py::module_& m) {
 
     py::class_<GpOptions>(m, "GpOptions")
         .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("signal_prior"),
-             py::arg("noise_prior"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"), py::arg("prior_strength"));
+             py::arg("noise_prior"), py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"), py::arg("prior_strength"));
 
     py::class_<Gp>(m, "Gp")
         .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),

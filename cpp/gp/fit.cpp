@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "gp/effects.h"
 #include "linalg/lapack.h"
 
 namespace hpo {
@@ -30,24 +31,27 @@ LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, cons
 
 Theta LogPosterior::prior_mode() const {
     const std::size_t d = features_.dims();
-    Theta theta(d + 2, -2.0 * (priors_.length.mean + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(d, 1)))));
+    Theta theta(d + 3, -2.0 * (priors_.length.mean + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(d, 1)))));
     theta[d] = priors_.signal.mean;
     theta[d + 1] = priors_.noise.mean;
-    if (priors_.warped) theta.resize(3 * d + 2, priors_.warp.mean);
+    theta[d + 2] = priors_.effects ? priors_.effects_variance.mean : Effects::kNone;
+    if (priors_.warped) theta.resize(3 * d + 3, priors_.warp.mean);
     return theta;
 }
 
 void LogPosterior::bounds(Theta* lower, Theta* upper) const {
     const std::size_t d = features_.dims();
-    lower->assign(d + 2, -18.0);   // lengthscales from 0.01 to 8,000 of the range
-    upper->assign(d + 2, 9.2);
+    lower->assign(d + 3, -18.0);   // lengthscales from 0.01 to 8,000 of the range
+    upper->assign(d + 3, 9.2);
     (*lower)[d] = std::log(1e-3);
     (*upper)[d] = std::log(1e3);
     (*lower)[d + 1] = std::log(1e-6);
     (*upper)[d + 1] = std::log(10.0);
+    (*lower)[d + 2] = priors_.effects ? std::log(1e-6) : Effects::kNone;
+    (*upper)[d + 2] = priors_.effects ? std::log(1e3) : Effects::kNone;
     if (!priors_.warped) return;
-    lower->resize(3 * d + 2, -2.0);
-    upper->resize(3 * d + 2, 2.0);
+    lower->resize(3 * d + 3, -2.0);
+    upper->resize(3 * d + 3, 2.0);
 }
 
 double LogPosterior::prior(const Theta& theta, double* gradient) const {
@@ -55,10 +59,12 @@ double LogPosterior::prior(const Theta& theta, double* gradient) const {
     const Theta mode = prior_mode();
     double value = 0.0;
     for (std::size_t i = 0; i < theta.size(); ++i) {
+        if (i == d + 2 && !priors_.effects) continue;
         // log w = -2 log lengthscale
         const double deviation = i < d        ? 2.0 * priors_.length.deviation
                                  : i == d     ? priors_.signal.deviation
                                  : i == d + 1 ? priors_.noise.deviation
+                                 : i == d + 2 ? priors_.effects_variance.deviation
                                               : priors_.warp.deviation;
         const double t = (theta[i] - mode[i]) / deviation;
         value -= 0.5 * t * t + std::log(deviation) + kHalfLog2Pi;
@@ -71,6 +77,10 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     const std::size_t n = z_.rows, f = features_.size(), d = features_.dims(), wide = f + 1;
     const double signal = std::exp(theta[d]), noise = std::exp(theta[d + 1]);
     const Scaling scaling(features_, theta);
+    const Effects effects(features_, theta);
+    const std::size_t g = effects.size();
+    e_.resize(n * g);
+    inverse_e_.resize(n * g);
     std::vector<double> norms(n, 0.0), by_z(f), by_log_a, by_log_b;
     if (gradient && priors_.warped) {
         by_log_a.resize(n * f);
@@ -81,8 +91,9 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
         if (by_log_a.empty()) scaling(z_.row(i), x);
         else scaling(z_.row(i), x, by_z.data(), by_log_a.data() + i * f, by_log_b.data() + i * f);
         for (std::size_t k = 0; k < f; ++k) norms[i] += x[k] * x[k];
+        effects(z_.row(i), e_.data() + i * g);
     }
-    int size = static_cast<int>(n), inner = static_cast<int>(f), info = 0;
+    int size = static_cast<int>(n), inner = static_cast<int>(f), effect_count = static_cast<int>(g), info = 0;
     double minus_two = -2.0;
     if (f > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &inner, &minus_two, x_.data(), &inner, &kZero, inverse_.data(), &size);
     else std::fill(inverse_.begin(), inverse_.end(), 0.0);
@@ -92,6 +103,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
         kernel(smoothness_, row, i, signal, row, slope_.data() + i * n);
         row[i] = signal + noise;
     }
+    if (g > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &effect_count, &kOne, e_.data(), &effect_count, &kOne, inverse_.data(), &size);
     lapack().dpotrf(&kUpper, &size, inverse_.data(), &size, &info);
     if (info != 0 || (n > 0 && !std::isfinite(inverse_[n * n - 1]))) {
         if (gradient) std::fill_n(gradient, theta.size(), 0.0);
@@ -109,6 +121,21 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     if (!gradient) return value + prior(theta, nullptr);
     lapack().dtrsv(&kUpper, &plain, &plain, &size, inverse_.data(), &size, alpha_.data(), &one);
     lapack().dpotri(&kUpper, &size, inverse_.data(), &size, &info);
+    // Of the k-th effect 1/2 e_k^T (alpha alpha^T - K^-1) e_k.
+    std::vector<double> by_effect(g, 0.0), along(g, 0.0);
+    double by_effects = 0.0;
+    if (g > 0)
+        lapack().dsymm(&kRight, &kUpper, &effect_count, &size, &kOne, inverse_.data(), &size, e_.data(), &effect_count, &kZero, inverse_e_.data(), &effect_count);
+    for (std::size_t a = 0; a < n; ++a) {
+        for (std::size_t k = 0; k < g; ++k) {
+            along[k] += alpha_[a] * e_[a * g + k];
+            by_effect[k] -= 0.5 * e_[a * g + k] * inverse_e_[a * g + k];
+        }
+    }
+    for (std::size_t k = 0; k < g; ++k) {
+        by_effect[k] += 0.5 * along[k] * along[k];
+        by_effects += by_effect[k];
+    }
     // W = (alpha alpha^T - K^-1) * slope, its diagonal 0; then for the weight of column j, with x scaled,
     //   1/2 sum_ab W_ab w_j |z_a - z_b|_j^2 = sum_a |x_a|_j^2 (W 1)_a - sum_a x_aj (W x)_aj.
     // A column of ones beside x gives W 1 in the same product.
@@ -135,12 +162,17 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
             const double by_x = x[k] * p[f] - p[k];   // half of it
             gradient[j] += x[k] * by_x;
             if (by_log_a.empty()) continue;
-            gradient[d + 2 + j] += 2.0 * by_x * by_log_a[a * f + k];
-            gradient[2 * d + 2 + j] += 2.0 * by_x * by_log_b[a * f + k];
+            gradient[d + 3 + j] += 2.0 * by_x * by_log_a[a * f + k];
+            gradient[2 * d + 3 + j] += 2.0 * by_x * by_log_b[a * f + k];
         }
     }
+    for (std::size_t k = 0; k < g; ++k) {
+        gradient[effects.column(k)] += by_effect[k];
+        if (k % 2 == 0) gradient[effects.column(k)] -= effects.share(k) * by_effects;
+    }
     const double points = static_cast<double>(n);
-    gradient[d] = 0.5 * (quadratic - noise * square - points + noise * trace);   // y^T alpha = alpha^T K alpha
+    gradient[d] = -by_effects + 0.5 * (quadratic - noise * square - points + noise * trace);   // y^T alpha = alpha^T K alpha
+    gradient[d + 2] = by_effects;
     gradient[d + 1] = 0.5 * noise * (square - trace);
     return value + prior(theta, gradient);
 }

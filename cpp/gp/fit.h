@@ -7,7 +7,7 @@
 // over theta = logarithms (see process.h), with independent normal priors. The logarithm of a lengthscale is centred at
 // log(d) / 2 + a constant, so that distances keep their size as dimensions are added (Hvarfner, Hellsten, Nardi, "Vanilla
 // Bayesian optimization performs great in high dimensions", ICML 2024; their density is that of the lengthscale itself, whose
-// mode is where ours is by default). An evaluation costs dpotrf + dpotri and two
+// mode is where ours is by default). An evaluation costs dpotrf + dpotri and four
 // products of n^2 f.
 
 #include <vector>
@@ -27,6 +27,8 @@ struct Priors {
     Normal length{-1.5857864376269049, 1.7320508075688772};   // of log lengthscale - log(d) / 2
     Normal signal{0.0, 1.0};                                  // of log signal variance
     Normal noise{-5.0, 1.0};                                  // of log noise variance
+    bool effects = true;
+    Normal effects_variance{-1.0, 1.5};                       // of its logarithm, if there are main effects
     bool warped = false;
     Normal warp{0.0, 0.5};                                    // of log a and log b, if inputs are warped
 };
@@ -51,7 +53,7 @@ private:
     Priors priors_;
     ConstMatrix z_;
     const double* y_;
-    std::vector<double> x_, slope_, inverse_, alpha_, padded_, product_;
+    std::vector<double> x_, slope_, inverse_, alpha_, padded_, product_, e_, inverse_e_;
 };
 
 struct Fit {

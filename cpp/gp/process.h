@@ -1,8 +1,8 @@
 #pragma once
 // The posterior of a Gaussian process with zero mean:
 //
-//     K = signal kernel(r^2) + noise I = L L^T,  alpha = K^-1 y,
-//     mu(x) = k(x)^T alpha,  var(x) = signal - |L^-1 k(x)|^2     (of the function, without noise).
+//     K = signal kernel(r^2) + e^T e' + noise I = L L^T,  alpha = K^-1 y     (e: see effects.h)
+//     mu(x) = k(x)^T alpha,  var(x) = signal + |e(x)|^2 - |L^-1 k(x)|^2     (of the function, without noise).
 //
 // Rasmussen & Williams (2006), algorithm 2.1. Factoring is O(n^3 / 3), appending a row O(n^2), a query O(n^2 + n f).
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/view.h"
+#include "gp/effects.h"
 #include "gp/features.h"
 #include "gp/kernel.h"
 #include "gp/scaling.h"
@@ -46,18 +47,27 @@ public:
 
 private:
     void times_alpha(ConstMatrix k, double* out) const;   // (q, n) -> (q,)
-    void cross(ConstMatrix scaled, Matrix out) const;   // r^2 of (q, f) with every point: (q, n)
-    // Of z (q, f): scaled (q, f), its covariances with every point (q, n), and their slopes by r^2 if wanted.
-    void covariances(ConstMatrix z, std::vector<double>* scaled, std::vector<double>* k, std::vector<double>* slope) const;
+    struct Queries {
+        std::vector<double> x, effects;   // (q, f) scaled, (q, g)
+        std::vector<double> prior;        // (q,) variances
+        std::vector<double> k, slope;     // (q, n) covariances with every point, and their derivatives by r^2 if wanted
+    };
+    Queries queries(ConstMatrix z, bool with_slope) const;   // (q, f)
+    void cross(ConstMatrix x, Matrix out) const;             // r^2 of (q, f) with every point: (q, n)
+    void add_effects(ConstMatrix effects, Matrix k) const;   // (q, g), to (q, n)
 
     const Features& features_;
     Smoothness smoothness_;
     Theta theta_;
     double signal_ = 1.0, noise_ = 1.0;
     Scaling scaling_;
+    Effects effects_;
     std::vector<double> x_;        // (n, f) scaled points
     std::vector<double> norms_;    // (n,) their squared lengths
+    std::vector<double> e_;        // (n, g) their effects
+    std::vector<double> reach_;    // (n,) inverse deviations of observations before any is known
     std::vector<double> alpha_;
+    std::vector<double> coefficients_;   // (g,) e_^T alpha
     Cholesky cholesky_;
 };
 

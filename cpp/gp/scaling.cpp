@@ -28,9 +28,9 @@ Scaling::Scaling(const Features& features, const Theta& theta) : scales_(feature
     for (std::size_t f = 0; f < features.size(); ++f) {
         const std::size_t j = features.column(f);
         scales_[f] = std::exp(0.5 * theta[j]);
-        if (theta.size() == d + 2 || !features.is_numeric(f)) continue;
-        a_[f] = std::exp(theta[d + 2 + j]);
-        b_[f] = std::exp(theta[2 * d + 2 + j]);
+        if (theta.size() == d + 3 || !features.is_numeric(f)) continue;
+        a_[f] = std::exp(theta[d + 3 + j]);
+        b_[f] = std::exp(theta[2 * d + 3 + j]);
     }
 }
 

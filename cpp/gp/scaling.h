@@ -14,7 +14,7 @@
 namespace hpo {
 
 // theta = log of: the weight w_j (inverse squared lengthscale) of each of the d columns, the signal variance, the noise
-// variance; (d + 2,). Where inputs are warped also of a and b of each column; (3 d + 2,).
+// variance, the variance of main effects (see effects.h); (d + 3,). Where inputs are warped also of a and b of each column; (3 d + 3,).
 using Theta = std::vector<double>;
 
 class Scaling {

@@ -40,6 +40,9 @@ class GP:
         Deviations of the optimistic bound.
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
+    main_effects : bool, default True
+        Beside the kernel, each numeric parameter adds a straight line and a parabola of its own: they are learned from a few
+        trials, and reach over the whole range.
     input_warp : bool, default False
         Numeric parameters are stretched where the function changes fast, by Kumaraswamy's distribution function with a fitted shape.
     length_prior : (float, float), default (sqrt(2) - 3, sqrt(3))
@@ -80,6 +83,7 @@ class GP:
     acquisition: str = "lcb"
     beta: float = 1.8
     warp: str = "half-rank"
+    main_effects: bool = True
     input_warp: bool = False
     length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
@@ -92,7 +96,8 @@ class GP:
         for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
-        check_flag("GP", "input_warp", self.input_warp)
+        for name in ("main_effects", "input_warp"):
+            check_flag("GP", name, getattr(self, name))
         for name in ("beta", "prior_strength"):
             value = getattr(self, name)
             if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
@@ -161,6 +166,7 @@ class GPEngine:
             length_prior=sampler.length_prior,
             signal_prior=(0.0, 1.0),
             noise_prior=sampler.noise_prior,
+            main_effects=bool(sampler.main_effects),
             input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),
             beta=float(sampler.beta),
@@ -197,7 +203,7 @@ class GPEngine:
         return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
-        """Rows (m, d), warped targets (m,), hyperparameters (d + 2,) or (3 d + 2,), and how many rows to factor before the rest is appended."""
+        """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is appended."""
         load_lapack()
         told = len(self._history)
         point = schedule(told)

@@ -21,37 +21,40 @@ seeds = st.integers(0, 2**31)
 def gp_of(columns, *, kernel="matern52", seed=0, **changes):
     options = {
         "smoothness": KERNELS.index(kernel), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
-        "input_warp": False, "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
+        "main_effects": True, "input_warp": False, "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
     }
     box = box_of(columns)
     return _core.Gp(box, _core.Grid(box), _core.GpOptions(**{**options, **changes}), seed, 1)
 
 
-def data(columns, n, seed, warped=False):
+NO_EFFECTS = -700.0
+
+
+def data(columns, n, seed, warped=False, effects=True):
     rng = np.random.default_rng(seed)
     rows = rows_of(columns, n, seed % 1000)
     y = np.nan_to_num(rows, nan=0.3).sum(axis=1) + 0.1 * rng.normal(size=n)
-    theta = np.append(rng.normal(0, 1.5, size=len(columns)), [rng.normal(0, 0.5), rng.normal(-4, 1)])
+    theta = np.append(rng.normal(0, 1.5, size=len(columns)), [rng.normal(0, 0.5), rng.normal(-4, 1), rng.normal(-1, 1) if effects else NO_EFFECTS])
     if warped:
         theta = np.append(theta, rng.normal(0, 0.5, size=2 * len(columns)))
     return rows, (y - y.mean()) / (y.std() or 1.0), list(theta)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS), st.booleans())
+@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped):
-    rows, y, theta = data(columns, n + 5, seed, warped)
+def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped, effects):
+    rows, y, theta = data(columns, n + 5, seed, warped, effects)
     mean, variance = gp_of(columns, kernel=kernel).posterior(rows[:n], y[:n], theta, n, rows[n:])
     want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:])
     np.testing.assert_allclose(mean, want_mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(variance, np.diag(want_cov), rtol=1e-6, atol=1e-8)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS), st.booleans())
+@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped):
-    rows, y, theta = data(columns, n, seed, warped)
-    gp = gp_of(columns, kernel=kernel, input_warp=warped)
+def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped, effects):
+    rows, y, theta = data(columns, n, seed, warped, effects)
+    gp = gp_of(columns, kernel=kernel, input_warp=warped, main_effects=effects)
     value, gradient = gp.log_posterior(rows, y, theta)
     np.testing.assert_allclose(value, reference.gp_log_posterior(columns, kernel, theta, rows, y), rtol=1e-9, atol=1e-9)
 
@@ -73,7 +76,7 @@ def test_covariances_of_conditional_and_mixed_rows_are_positive_definite(columns
 
 
 def test_the_posterior_equals_scikit_learns():
-    rows, y, theta = data(CONTINUOUS, 40, 1)
+    rows, y, theta = data(CONTINUOUS, 40, 1, effects=False)
     d = len(CONTINUOUS)
     kernel = kernels.ConstantKernel(np.exp(theta[d])) * kernels.Matern(np.exp(-0.5 * np.array(theta[:d])), nu=2.5)
     other = GaussianProcessRegressor(kernel, alpha=np.exp(theta[d + 1]), optimizer=None).fit(rows, y)
@@ -104,7 +107,7 @@ def test_the_fit_is_no_worse_than_scipys_from_twenty_starts(seed):
     gp = gp_of(columns)
     d = len(columns)
     rng = np.random.default_rng(seed)
-    starts = [list(np.append(rng.normal(2, 2, size=d), [0.0, rng.uniform(-9, 0)])) for _ in range(20)]
+    starts = [list(np.append(rng.normal(2, 2, size=d), [0.0, rng.uniform(-9, 0), rng.uniform(-5, 2)])) for _ in range(20)]
     theta, value, _ = gp.fit(rows, y, starts)
     assert value == pytest.approx(gp.log_posterior(rows, y, theta)[0], rel=1e-12)
 
@@ -112,7 +115,7 @@ def test_the_fit_is_no_worse_than_scipys_from_twenty_starts(seed):
         v, g = gp.log_posterior(rows, y, list(t))
         return -v, -g
 
-    bounds = [(-18, 9.2)] * d + [(np.log(1e-3), np.log(1e3)), (np.log(1e-6), np.log(10))]
+    bounds = [(-18, 9.2)] * d + [(np.log(1e-3), np.log(1e3)), (np.log(1e-6), np.log(10)), (np.log(1e-6), np.log(1e3))]
     best = min(optimize.minimize(fn, s, jac=True, bounds=bounds, method="L-BFGS-B").fun for s in starts)
     assert -value <= best + 1e-3
 
@@ -158,7 +161,7 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
 def test_thompson_sampling_chooses_a_row_as_often_as_it_is_the_best_of_the_posterior():
     columns = [Column(ORDERED, levels=5), Column(CATEGORICAL, levels=3)]
     every = np.array([[(i + 0.5) / 5, k] for i in range(5) for k in range(3)])
-    rows, y, theta = every[[1, 7, 12]], np.array([0.2, -0.3, 0.1]), [1.0, 0.5, 0.0, -2.0]
+    rows, y, theta = every[[1, 7, 12]], np.array([0.2, -0.3, 0.1]), [1.0, 0.5, 0.0, -2.0, -1.0]
     gp = gp_of(columns, acquire=3, beta=1.8)
     chosen = np.array([
         gp.suggest(number, 1, rows, y, theta, 3, none_pending(columns), None, _core.RowSet(2))[0][0] for number in range(1500)
