@@ -110,7 +110,7 @@ def test_versions_agree() -> None:
 
 
 def test_import_is_light(tmp_path: Path) -> None:
-    heavy = ["numba", "pyarrow", "ray", "sklearn", "scipy", "tqdm", "optuna", "ConfigSpace", "hyperopt", "argparse"]
+    heavy = ["numba", "pyarrow", "ray", "sklearn", "scipy", "tqdm", "optuna", "ConfigSpace", "hyperopt", "argparse", "wandb", "yaml", "distributed"]
     run("-c", f"import sys, hpo_fast; loaded = [m for m in {heavy} if m in sys.modules]; assert not loaded, loaded", cwd=tmp_path)
 
 

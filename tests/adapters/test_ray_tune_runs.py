@@ -36,7 +36,7 @@ def runtime() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cloudpickle.register_pickle_by_value(sys.modules[__name__])   # which the workers cannot import
-        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+        ray.init(address="local", num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False, object_store_memory=100 * 2**20)
         yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)   # it does not wait for its processes to end
