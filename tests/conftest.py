@@ -13,7 +13,12 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No test asserts a time: hypothesis has a deadline of 200 ms for an example, where the variable CI does not say otherwise.
+hypothesis.settings.register_profile("untimed", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
