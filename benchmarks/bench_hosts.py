@@ -1,6 +1,7 @@
 """Host tuners with their own samplers and with ours: regret after 100 trials and suggestions per second of CPU, side by side in one run.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 taskset -c 0 python -m benchmarks.bench_hosts   # pip install ".[bench]" sweeps
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 taskset -c 0 python -m benchmarks.bench_hosts
+    # pip install . sweeps "optuna==5.*" "ray[tune]" "pyarrow<20" "hyperopt>=0.3" torch "scikit-learn>=1.4" pytest   (sweeps: NumPy < 2)
 
 Problems of benchmarks/quality and seeds were fixed before any result was seen. Seconds are those of a CPU in a whole run less the
 objective's: a host's own bookkeeping is in them, and all that is left with a sampler that costs nothing. Regret: 0 is the best known value, 1 the
@@ -46,11 +47,13 @@ def optuna_study(sampler: str, space: hf.Space, objective: Objective, seed: int)
 
 def ray_tune(sampler: str, space: hf.Space, objective: Objective, seed: int) -> None:
     from ray import tune
+    from ray.tune.search.hyperopt import HyperOptSearch
     from ray.tune.search.optuna import OptunaSearch
 
     from hpo_fast.adapters.ray_tune import Searcher
 
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    for name in ("optuna", "hyperopt", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
     def domain(parameter: hf.Float | hf.Int | hf.Categorical | hf.Ordinal) -> Any:
         if isinstance(parameter, hf.Float):
@@ -59,7 +62,11 @@ def ray_tune(sampler: str, space: hf.Space, objective: Objective, seed: int) -> 
             return (tune.lograndint if parameter.log else tune.randint)(parameter.low, parameter.high + 1)
         return tune.choice(list(parameter.choices))
 
-    searcher = OptunaSearch(seed=seed) if sampler == "OptunaSearch" else Searcher(sampler=sampler, seed=seed)
+    searcher: Any
+    if sampler == "HyperOptSearch":
+        searcher = HyperOptSearch(random_state_seed=seed % 2**32)
+    else:
+        searcher = OptunaSearch(seed=seed) if sampler == "OptunaSearch" else Searcher(sampler=sampler, seed=seed)
     searcher.set_search_properties("loss", "min", {name: domain(parameter) for name, parameter in space.parameters.items()})
     for i in range(TRIALS):
         searcher.on_trial_complete(str(i), {"loss": objective(searcher.suggest(str(i))), "training_iteration": 1})
@@ -131,7 +138,7 @@ def wandb_sweep(sampler: str, space: hf.Space, objective: Objective, seed: int) 
 
 HOSTS: dict[str, tuple[Callable[[str, hf.Space, Objective, int], None], list[str]]] = {
     "Optuna": (optuna_study, ["auto", "gp", "tpe", "random", "TPESampler", "GPSampler", "RandomSampler"]),
-    "Ray Tune": (ray_tune, ["auto", "gp", "tpe", "random", "OptunaSearch"]),
+    "Ray Tune": (ray_tune, ["auto", "gp", "tpe", "random", "OptunaSearch", "HyperOptSearch"]),
     "scikit-learn": (scikit_learn, ["auto", "gp", "tpe", "random", "RandomizedSearchCV"]),
     "W&B sweeps": (wandb_sweep, ["auto", "sweeps bayes"]),
 }

@@ -1,18 +1,14 @@
-"""Ray Tune with our searcher and with Ray's own OptunaSearch and HyperOptSearch, side by side in one run.
+"""Whole runs of Ray Tune on two CPUs, with our searcher and with Ray's own OptunaSearch and HyperOptSearch, side by side in one run.
 
-    OMP_NUM_THREADS=1 taskset -c 0 pytest benchmarks/bench_ray_tune.py -s -W default -k searchers
-    RAY_USAGE_STATS_ENABLED=0 pytest benchmarks/bench_ray_tune.py -s -W default -k runs
+    RAY_USAGE_STATS_ENABLED=0 pytest benchmarks/bench_ray_tune.py -s -W default
 
-The first drives the searchers themselves, one trial after the other, on problems of benchmarks/quality: suggestions per second are
-those of `suggest` and `on_trial_complete`, without the objective, in seconds of CPU, since machines are busy. Problems and seeds were
-fixed before any result was seen. The second is whole runs of a Tuner on two CPUs, whose trainable costs nothing.
+The trainable costs nothing: what is measured is Ray, nearly all of it. bench_hosts.py drives the searchers themselves.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,12 +23,9 @@ from ray.tune.search import ConcurrencyLimiter
 from ray.tune.search.hyperopt import HyperOptSearch
 from ray.tune.search.optuna import OptunaSearch
 
-from benchmarks.quality import problems, regret
-from benchmarks.quality.space import Param
 from hpo_fast.adapters.ray_tune import Searcher
 
-PROBLEMS = ["synthetic/branin", "synthetic/hartmann6", "synthetic/rosenbrock8", "bbob-mixint/f3-10d"]
-TRIALS, SEEDS = 100, 3
+TRIALS = 100
 SEARCHERS: dict[str, Callable[[int], Any]] = {
     "hpo_fast auto": lambda seed: Searcher(seed=seed),
     "hpo_fast gp": lambda seed: Searcher(sampler="gp", seed=seed),
@@ -41,35 +34,7 @@ SEARCHERS: dict[str, Callable[[int], Any]] = {
     "OptunaSearch": lambda seed: OptunaSearch(seed=seed),
     "HyperOptSearch": lambda seed: HyperOptSearch(random_state_seed=seed),
 }
-LINES: dict[str, list[str]] = {"searchers": [], "runs": []}
-HEADS = {
-    "searchers": ["searcher", *(f"{name.split('/')[1]}, regret" for name in PROBLEMS), "mean regret", "suggestions / s of CPU"],
-    "runs": ["searcher", "trials", "run, s", "trials / s", "best value"],
-}
-
-
-def distribution(param: Param) -> Any:
-    """A parameter of benchmarks/quality in Tune's words."""
-    if param.kind == "float":
-        return (tune.loguniform if param.log else tune.uniform)(param.low, param.high)
-    if param.kind == "int":
-        return (tune.lograndint if param.log else tune.randint)(param.low, param.high + 1)
-    return tune.choice(list(param.choices))
-
-
-def drive(searcher: Any, problem: problems.Problem, seed: int) -> tuple[list[float], float]:
-    """The values of all trials, and the seconds of CPU that the searcher took."""
-    searcher.set_search_properties("loss", "min", {name: distribution(param) for name, param in problem.space.params.items()})
-    objective, values, seconds = problem.start(seed), [], 0.0
-    for i in range(TRIALS):
-        start = time.process_time()
-        config = searcher.suggest(str(i))
-        seconds += time.process_time() - start
-        values.append(objective(config)[0])
-        start = time.process_time()
-        searcher.on_trial_complete(str(i), {"loss": values[-1], "training_iteration": 1})
-        seconds += time.process_time() - start
-    return values, seconds
+LINES: list[str] = []
 
 
 @pytest.fixture(autouse=True)
@@ -77,27 +42,6 @@ def quiet() -> None:
     warnings.simplefilter("ignore")
     for name in ("optuna", "hyperopt", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-@pytest.mark.parametrize("name", SEARCHERS)
-def test_searchers(benchmark: Any, name: str) -> None:
-    """Regret after all trials, and suggestions per second."""
-    references, seconds, regrets = regret.load(), 0.0, []
-
-    def run() -> None:
-        nonlocal seconds
-        for problem in map(problems.load, PROBLEMS):
-            found = []
-            for seed in range(SEEDS):
-                values, took = drive(SEARCHERS[name](seed), problem, seed)
-                seconds += took
-                found.append(regret.normalised([min(values)], references[problem.name])[0])
-            regrets.append(sum(found) / SEEDS)
-
-    benchmark.pedantic(run, rounds=1)
-    speed = len(PROBLEMS) * SEEDS * TRIALS / seconds
-    cells = [name, *(f"{r:.4f}" for r in regrets), f"{sum(regrets) / len(regrets):.4f}", f"{speed:,.0f}"]
-    LINES["searchers"].append(f"| {' | '.join(cells)} |")
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +67,12 @@ def test_runs(benchmark: Any, runtime: None, tmp_path: Any, name: str) -> None:
     benchmark.pedantic(lambda: results.append(tuner.fit()), rounds=1)
     total = benchmark.stats.stats.median
     best = min(result.metrics["loss"] for result in results[0])
-    LINES["runs"].append(f"| {name} | {TRIALS} | {total:.3g} | {TRIALS / total:.3g} | {best:.3g} |")
+    LINES.append(f"| {name} | {TRIALS} | {total:.3g} | {TRIALS / total:.3g} | {best:.3g} |")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tables() -> Iterator[None]:
-    """Print the tables after the last test."""
+def table() -> Iterator[None]:
+    """Print the table after the last test."""
     yield
-    for kind, lines in LINES.items():
-        if lines:
-            print("\n| " + " | ".join(HEADS[kind]) + " |\n| --- |" + " ---: |" * (len(HEADS[kind]) - 1))
-            print("\n".join(lines))
+    print("\n| searcher | trials | run, s | trials / s | best value |\n| --- | ---: | ---: | ---: | ---: |")
+    print("\n".join(LINES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,10 @@ def check_flag(owner: str, name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{owner}: {name}={value!r} must be True or False")
     return bool(value)
+
+
+def check_config(params: Any) -> Mapping[str, Any]:
+    """A configuration, whose names and values are not looked at, or an error that says what one is."""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
+    return params

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import MAX_THREADS, check_int
+from hpo_fast.checks import MAX_THREADS, check_config, check_int
 from hpo_fast.evaluate import Functions
 from hpo_fast.functions import Function, same
 from hpo_fast.interchange import Interchange
@@ -355,8 +355,7 @@ class Space(Interchange):
     def _encode(self, configs: Sequence[Mapping[str, Any]], complete: bool) -> np.ndarray:
         raw = np.full((len(configs), len(self)), np.nan)
         for i, params in enumerate(configs):
-            if not isinstance(params, Mapping):
-                raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
+            check_config(params)
             for name in params:
                 if name not in self._parameters and name not in self._functions.derived:
                     raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join([*self.names, *self._functions.derived])}")

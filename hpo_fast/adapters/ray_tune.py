@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import bisect
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -14,20 +13,14 @@ try:
     from ray import cloudpickle
     from ray.tune import search
     from ray.tune.result import DEFAULT_METRIC, TRAINING_ITERATION
-    from ray.tune.search import sample
-    from ray.tune.search.variant_generator import assign_value, parse_spec_vars
-    from ray.tune.utils.util import unflatten_dict
 except ImportError as error:
     raise ImportError(f"hpo_fast.adapters.ray_tune needs Ray Tune >= 2.7 ({error}): pip install 'hpo-fast[ray]'") from error
 
 from hpo_fast import samplers
 from hpo_fast._core import SpaceExhausted
-from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted, wrapped
-from hpo_fast.adapters.ranges import log_multiples, multiples, tails
+from hpo_fast.adapters.ray_param_space import ParamSpace, is_searched
 from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.optimizer import Optimizer
-from hpo_fast.parameters import Categorical, Float, Int, Parameter
-from hpo_fast.priors import Normal
 from hpo_fast.samplers.base import check_seed
 from hpo_fast.space import Space
 from hpo_fast.targets import observed
@@ -119,7 +112,7 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
         self._rewards = None if evaluated_rewards is None else _listed("evaluated_rewards", evaluated_rewards)
         if self._rewards is not None and len(self._rewards) != len(self._points):
             raise ValueError(f"got {len(self._points)} points_to_evaluate but {len(self._rewards)} evaluated_rewards: give one for each")
-        self._space = None if space is None else _ParamSpace.of_space(space) if isinstance(space, Space) else _ParamSpace.of_dict("space", space)
+        self._space = None if space is None else ParamSpace.of_space(space) if isinstance(space, Space) else ParamSpace.of_dict("space", space)
         self._optimizer: Optimizer | None = None
         self._under_way: dict[str, _UnderWay] = {}
         self._told: set[str] = set()   # trials that ended with a value
@@ -131,12 +124,12 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Takes metric, mode and `param_space` from the Tuner; False if the search has its space already. See Ray's Searcher."""
         _check_objective(metric, mode)
-        if self._optimizer is not None or (self._space is not None and any(parse_spec_vars(config)[1:])):
+        if self._optimizer is not None or (self._space is not None and is_searched(config)):
             return False
-        self._start(self._space or _ParamSpace.of_dict("param_space", config, constants=False), metric or self._metric, mode or self._mode)
+        self._start(self._space or ParamSpace.of_dict("param_space", config, constants=False), metric or self._metric, mode or self._mode)
         return True
 
-    def _start(self, space: _ParamSpace, metric: str | None, mode: str | None) -> None:
+    def _start(self, space: ParamSpace, metric: str | None, mode: str | None) -> None:
         if mode is None:
             raise ValueError("the mode is missing: pass mode='min' or mode='max', and metric, to tune.TuneConfig or to the Searcher")
         optimizer = Optimizer(space.space, self._sampler, _MODES[mode], self._seed, self._threads)
@@ -153,7 +146,7 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
         self._space, self._optimizer, self._complete = space, optimizer, sorted(complete)
         self._metric, self._mode = metric or DEFAULT_METRIC, mode
 
-    def _started(self) -> tuple[_ParamSpace, Optimizer]:
+    def _started(self) -> tuple[ParamSpace, Optimizer]:
         if self._space is None or self._optimizer is None:
             missing, how = ("space", "or param_space to a tune.Tuner") if self._space is None else ("mode", "as a Tuner without param_space does not")
             raise RuntimeError(f"the {missing} of the search is missing: pass {missing} to the Searcher, {how}")
@@ -342,164 +335,6 @@ class _UnderWay:
     number: int   # in the optimizer
     iteration: Any = None   # of its last result
     value: float | None = None   # of the same, to be minimised
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A parameter as Tune has it. Choices without an order are indices in the space, since not all can be compared or saved by value."""
-
-    path: tuple[Any, ...]
-    domain: sample.Domain
-    choices: Categorical | None
-
-    def inside(self, value: Any) -> Any:
-        return value if self.choices is None else int(self.choices.raw(wrapped(value)))
-
-    def outside(self, value: Any) -> Any:
-        return self.domain.cast(value) if self.choices is None else unwrapped(self.choices.choices[value])
-
-
-@dataclass(frozen=True)
-class _ParamSpace:
-    """A search space, and configurations in the words of Tune and of the space.
-
-    Attributes
-    ----------
-    space : Space
-    tree : dict or None
-        What a suggestion is, with None for the parameters; None if names with slashes say it.
-    entries : dict of str to _Entry
-        Of a space that is Tune's.
-    constants : set of str
-        Names that a configuration may hold besides.
-    """
-
-    space: Space
-    tree: dict[str, Any] | None = None
-    entries: Mapping[str, _Entry] = field(default_factory=dict)
-    constants: frozenset[str] = frozenset()
-
-    @classmethod
-    def of_space(cls, space: Space) -> _ParamSpace:
-        try:
-            unflatten_dict(dict.fromkeys([*space.names, *space.derived]))
-        except TypeError as error:
-            raise ValueError(f"the names of the space cannot be nested by their slashes: {error}") from None
-        return cls(space, constants=frozenset(space.derived))
-
-    @classmethod
-    def of_dict(cls, what: str, spec: Mapping[str, Any], constants: bool = True) -> _ParamSpace:
-        """The space of Tune's distributions in a nested dict. Its suggestions hold constants outside of lists only if told so."""
-        if not isinstance(spec, Mapping):
-            raise TypeError(f"{what} must be a Space or a dict with Tune's distributions, got {type(spec).__name__}")
-        resolved, domains, grids = parse_spec_vars(dict(spec))
-        if grids:
-            raise ValueError(
-                f"parameter {_name(grids[0][0])!r}: grid_search is for Tune's own search only: use tune.choice here, "
-                "with Searcher(sampler='grid') to try every combination"
-            )
-        if not domains:
-            raise ValueError(f"{what} has nothing to search: give it a distribution such as tune.uniform(0, 1), or pass a hf.Space to the Searcher")
-        entries: dict[str, _Entry] = {}
-        parameters: dict[str, Parameter] = {}
-        tree = copy.deepcopy(dict(spec)) if constants else _searched(dict(spec))
-        for path, domain in domains:
-            name = _name(path)
-            if name in entries:
-                raise ValueError(f"parameter {name!r} is there twice, nested and with slashes in its name: rename one")
-            try:
-                parameters[name], choices = _parameter(domain)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"parameter {name!r}: {error}") from None
-            entries[name] = _Entry(path, domain, choices)
-            assign_value(tree, path, None)
-        return cls(Space(parameters), tree, entries, frozenset(_name(path) for path, _ in resolved))
-
-    def config(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """A configuration of the space as the trainable sees it."""
-        if self.tree is None:
-            return dict(unflatten_dict(dict(params)))
-        config = copy.deepcopy(self.tree)
-        for name, value in params.items():
-            entry = self.entries[name]
-            assign_value(config, entry.path, entry.outside(value))
-        return config
-
-    def params(self, config: Mapping[str, Any], strict: bool = False) -> dict[str, Any]:
-        """The other way round, what the space does not know left out; ValueError for a name that Tune did not know either if `strict`."""
-        if not isinstance(config, Mapping):
-            raise TypeError(f"a configuration is a dict of values by name, got {type(config).__name__}: {config!r}")
-        params = {}
-        for name, value in self._leaves(config, ""):
-            if name in self.space:
-                try:
-                    params[name] = self.entries[name].inside(value) if name in self.entries else value
-                except (TypeError, ValueError) as error:
-                    raise type(error)(f"parameter {name!r}: {error}") from None
-            elif strict and name not in self.constants:
-                raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join(self.space.names)}")
-        return params
-
-    def _leaves(self, tree: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-        for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
-            name = f"{prefix}{key}"
-            if isinstance(value, (Mapping, list, tuple)) and name not in self.space:
-                yield from self._leaves(value, f"{name}/")
-            else:
-                yield name, value
-
-
-def _name(path: tuple[Any, ...]) -> str:
-    return "/".join(map(str, path))
-
-
-def _searched(tree: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the parts with a parameter. Tune adds the others, but replaces lists as a whole."""
-    return {
-        key: _searched(value) if isinstance(value, dict) else copy.deepcopy(value)
-        for key, value in tree.items() if any(parse_spec_vars({key: value})[1:])
-    }  # fmt: skip
-
-
-def _parameter(domain: sample.Domain) -> tuple[Parameter, Categorical | None]:
-    """The parameter of one of Tune's distributions, and the choices whose indices are its values."""
-    if domain.is_function():
-        raise ValueError("sample_from has no equivalent: compute the value in the trainable, or with Space.derive of a hf.Space")
-    sampler, q = domain.get_sampler(), None
-    if isinstance(sampler, sample.Quantized):
-        sampler, q = sampler.get_sampler(), sampler.q
-    log = isinstance(sampler, sample.LogUniform)
-    if isinstance(domain, sample.Categorical):
-        return _choice(domain.categories)
-    if isinstance(sampler, sample.Normal):
-        low, high, prior = *tails(sampler.mean, sampler.sd), Normal(sampler.mean, sampler.sd)
-        return Float(low, high, prior=prior) if q is None else multiples(low, high, q, prior), None
-    if isinstance(domain, sample.Integer):
-        return _integer(domain.lower, domain.upper, 1 if q is None else q, log), None
-    if q is None:
-        return Float(domain.lower, domain.upper, log=log), None
-    return (log_multiples if log else multiples)(domain.lower, domain.upper, q), None
-
-
-def _integer(lower: int, upper: int, q: int, log: bool) -> Parameter:
-    """Tune leaves `upper` out, but not of multiples of q, which need not begin and end at the bounds."""
-    if q == 1:
-        return Int(lower, upper - 1, log=log)
-    if q <= 0:
-        raise ValueError(f"q={q!r} must be positive")
-    first, last = math.ceil(lower / q) * q, math.floor(upper / q) * q
-    if first > last:
-        raise ValueError(f"there is no multiple of q={q!r} between {lower!r} and {upper!r}: use a smaller q")
-    return (log_multiples if log else multiples)(first, last, q)
-
-
-def _choice(categories: list[Any]) -> tuple[Parameter, Categorical | None]:
-    if any(parse_spec_vars(dict(enumerate(categories)))[1:]):
-        raise ValueError("ranges within a choice have no equivalent: pass Searcher a hf.Space with conditional parameters, hf.Float(0, 1).when(name, value)")
-    parameter = parameter_of(*weighted(categories))
-    if not isinstance(parameter, Categorical):
-        return parameter, None
-    return Categorical(range(parameter.levels), prior=parameter.prior), parameter
 
 
 def _check_objective(metric: Any, mode: Any) -> None:

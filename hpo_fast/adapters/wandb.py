@@ -3,11 +3,17 @@
 The schema is the documented one (https://docs.wandb.ai/models/sweeps/sweep-config-keys). Nothing here needs wandb installed, and only
 a configuration in YAML needs PyYAML.
 
-A sweep that W&B itself schedules can ask hpo_fast through the Optuna scheduler of W&B Launch: it takes its sampler from the function
-``sampler()`` of the Python file that ``scheduler: settings: optuna_source`` names::
+A sweep that W&B itself schedules can ask hpo_fast through Optuna. ``wandb sweep-scheduler`` (wandb >= 0.31) of a sweep with ``method: custom``
+and ``scheduler: {engine: optuna, source: search.py, optimizer: study}`` calls the function ``study`` of ``search.py``::
 
-    def sampler():
-        return hpo_fast.adapters.optuna.Sampler(seed=0)
+    import optuna
+    from hpo_fast.adapters.optuna import Sampler
+
+    def study(sweep):
+        return optuna.create_study(direction=sweep.config["metric"]["goal"], sampler=Sampler(seed=0))
+
+The Optuna scheduler of W&B Launch, a job, takes its sampler from a function ``sampler()`` without arguments instead, in the file that
+``scheduler: {settings: {optuna_source: search.py}}`` names.
 """
 
 from __future__ import annotations
@@ -21,7 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hpo_fast._core import SpaceExhausted
-from hpo_fast.adapters.choices import parameter_of, unwrapped, wrapped
+from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted, wrapped
+from hpo_fast.checks import check_int
 from hpo_fast.interchange.distributions import log_multiples, log_normal, log_uniform, multiples, normal
 from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.priors import Beta
@@ -32,7 +39,12 @@ from hpo_fast.targets import DIRECTIONS
 __all__ = ["Sweep", "SweepRun", "next_run", "space_from_sweep"]
 
 _SAMPLERS = {"grid": "grid", "random": "random", "bayes": "auto"}
-_ENDED = ("finished", "killed", "crashed", "failed")
+_LOST = ("killed", "crashed", "failed")
+_IMPUTE = ("worst", "best", "latest")
+_KEYS = ["apiVersion", "kind", "controller", "description", "program", "job", "image_uri", "entity", "project", "method", "command", "name"]
+_KEYS += ["run_cap", "metric", "metrics", "scheduler", "early_terminate", "parameters"]
+_METRIC = ("name", "goal", "target", "impute", "impute_while_running")
+_HYPERBAND = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 
 
 class Sweep(NamedTuple):
@@ -58,6 +70,10 @@ class Sweep(NamedTuple):
         The most runs.
     target : float or None
         A value of the metric that is good enough.
+    impute : str
+        What a run that was killed, crashed or failed is worth: "worst", "best" of what it logged, or "latest".
+    while_running : bool
+        Whether a run counts with the best that it has logged so far, and not as pending.
     """
 
     space: Space
@@ -69,6 +85,8 @@ class Sweep(NamedTuple):
     early_terminate: dict[str, Any] | None
     run_cap: int | None
     target: float | None
+    impute: str
+    while_running: bool
 
     def nested(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """A configuration of `space` as the nested dict that a run of the sweep sees."""
@@ -132,7 +150,8 @@ def next_run(sweep_config: Mapping[str, Any] | str | Path | Sweep, runs: Sequenc
         As for :func:`space_from_sweep`, or what it returned.
     runs : sequence of SweepRun
         All runs of the sweep so far, of this module or of W&B's ``sweeps``. The value of a finished run is the best that it logged of the
-        metric; what ended otherwise, or without a number, is a failure; all others are pending.
+        metric; what ended otherwise, or without a number, is a failure; all others are pending. The metric's `impute` and
+        `impute_while_running` change this as they do in W&B.
     seed : int, default 0
 
     Returns
@@ -149,15 +168,13 @@ def next_run(sweep_config: Mapping[str, Any] | str | Path | Sweep, runs: Sequenc
     """
     sweep = sweep_config if isinstance(sweep_config, Sweep) else space_from_sweep(sweep_config)
     rows = _rows(sweep, runs)
-    states = [getattr(run.state, "value", run.state) for run in runs]
-    values = np.array([_value(sweep, run) if state == "finished" else math.nan for run, state in zip(runs, states, strict=True)], dtype=float)
+    values, pending = _observations(sweep, runs)
     if sweep.run_cap is not None and len(runs) >= sweep.run_cap:
         return None
     if sweep.target is not None and (values <= sweep.target if sweep.direction == "minimize" else values >= sweep.target).any():
         return None
-    ended = np.array([state in _ENDED for state in states], dtype=bool)
     try:
-        row = suggest(sweep.space, rows[ended], values[ended], rows[~ended], sampler=sweep.sampler, seed=seed, direction=sweep.direction)
+        row = suggest(sweep.space, rows[~pending], values[~pending], rows[pending], sampler=sweep.sampler, seed=seed, direction=sweep.direction)
     except SpaceExhausted:
         return None
     config = {key: {"value": value} for key, value in sweep.nested(sweep.space.decode(row)[0]).items()}
@@ -179,11 +196,28 @@ def _rows(sweep: Sweep, runs: Sequence[Any]) -> np.ndarray:
     return sweep.space.encode(params) if params else np.empty((0, len(sweep.space)))
 
 
-def _value(sweep: Sweep, run: Any) -> float:
-    """The best that the run logged of the metric, NaN if there is no number."""
-    logged = [entry.get(sweep.metric) for entry in (*run.history, run.summary_metrics or {})]
-    found = [float(v) for v in logged if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and math.isfinite(v)]
-    return (min if sweep.direction == "minimize" else max)(found, default=math.nan)
+def _observations(sweep: Sweep, runs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The values of the runs (n,), NaN for failures and what is pending, and which are pending (n,)."""
+    values, pending = np.full(len(runs), np.nan), np.zeros(len(runs), dtype=bool)
+    for i, run in enumerate(runs):
+        state = getattr(run.state, "value", run.state)
+        logged = _numbers_of(sweep, run.history)
+        best = (min if sweep.direction == "minimize" else max)(logged + _numbers_of(sweep, [run.summary_metrics or {}]), default=math.nan)
+        if state == "finished":
+            values[i] = best
+        elif state in _LOST:
+            values[i] = {"worst": math.nan, "best": best, "latest": logged[-1] if logged else math.nan}[sweep.impute]
+        elif state == "running" and sweep.while_running and not math.isnan(best):
+            values[i] = best
+        else:
+            pending[i] = True
+    return values, pending
+
+
+def _numbers_of(sweep: Sweep, logged: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The finite values of the metric, in order."""
+    found = [entry.get(sweep.metric) for entry in logged if sweep.metric is not None]
+    return [float(v) for v in found if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) and math.isfinite(v)]
 
 
 def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:
@@ -216,15 +250,17 @@ def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:
         raise ValueError("method: custom, scheduler and metrics belong to W&B's scheduler: use hpo_fast.adapters.optuna.Sampler in its Optuna engine")
     if method not in _SAMPLERS:
         raise ValueError(f"method={method!r} must be one of {', '.join(_SAMPLERS)}")
+    _check_keys("a sweep", config, _KEYS)
     metric = config.get("metric") or {}
     if not isinstance(metric, Mapping) or (method == "bayes" and not isinstance(metric.get("name"), str)):
         raise ValueError(f"metric={config.get('metric')!r} must be a dict with the name of the metric, and a goal: method {method} needs it")
-    direction = metric.get("goal", "minimize")
-    if direction not in DIRECTIONS:
-        raise ValueError(f"metric: goal={direction!r} must be one of {', '.join(DIRECTIONS)}")
-    terminate = config.get("early_terminate")
-    if terminate is not None and (not isinstance(terminate, Mapping) or terminate.get("type") != "hyperband"):
-        raise ValueError(f"early_terminate={terminate!r} must be a dict with type: hyperband, which is all that W&B has")
+    _check_keys("metric", metric, _METRIC)
+    direction, impute, while_running = metric.get("goal", "minimize"), metric.get("impute", "worst"), metric.get("impute_while_running") or "false"
+    for key, value, allowed in (("goal", direction, DIRECTIONS), ("impute", impute, _IMPUTE), ("impute_while_running", while_running, (*_IMPUTE, "false"))):
+        if value not in allowed:
+            raise ValueError(f"metric: {key}={value!r} must be one of {', '.join(allowed)}")
+    target = metric.get("target")
+    run_cap = config.get("run_cap")
     paths: dict[str, tuple[str, ...]] = {}
     parameters: dict[str, Parameter] = {}
     for path, given in _leaves(config.get("parameters"), ()):
@@ -239,9 +275,26 @@ def space_from_sweep(config: Mapping[str, Any] | str | Path) -> Sweep:
         if method == "grid" and parameters[name].levels == 0:
             raise ValueError(f"parameter {name!r}: method grid needs values, integers or q_uniform, got {dict(given)!r}")
     return Sweep(
-        Space(parameters), _SAMPLERS[method], direction, metric.get("name"), method, paths,
-        None if terminate is None else dict(terminate), config.get("run_cap"), metric.get("target"),
+        Space(parameters), _SAMPLERS[method], direction, metric.get("name"), method, paths, _early_terminate(config.get("early_terminate")),
+        None if run_cap is None else check_int("run_cap", run_cap, 1), None if target is None else _numbers(target=target)[0],
+        impute, while_running != "false",
     )  # fmt: skip
+
+
+def _check_keys(where: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    if unknown := [key for key in given if key not in known]:
+        raise ValueError(f"{where} has no key {unknown[0]!r}; W&B knows {', '.join(known)}")
+
+
+def _early_terminate(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or given.get("type") != "hyperband":
+        raise ValueError(f"early_terminate={given!r} must be a dict with type: hyperband, which is all that W&B has")
+    _check_keys("early_terminate", given, _HYPERBAND)
+    if "min_iter" not in given and not {"max_iter", "s"} <= given.keys():
+        raise ValueError(f"early_terminate={dict(given)!r} needs min_iter, or max_iter and s")
+    return dict(given)
 
 
 def _loaded(config: Any) -> Mapping[str, Any]:
@@ -313,12 +366,8 @@ def _categorical(values: Any, probabilities: Any) -> Parameter:
         raise TypeError(f"values={values!r} must be a list")
     if probabilities is not None and (not isinstance(probabilities, (list, tuple)) or len(probabilities) != len(values)):
         raise ValueError(f"probabilities={probabilities!r} must be a list with one for each of the {len(values)} values")
-    weights: dict[Any, tuple[Any, float]] = {}   # W&B takes a value that is listed twice for one that is twice as likely
-    for value, weight in zip(values, _numbers(**{f"probabilities[{i}]": p for i, p in enumerate(probabilities or [1.0] * len(values))}), strict=True):
-        key = (type(value), "nan" if value != value else wrapped(value))
-        weights[key] = (value, weight + weights.get(key, (value, 0.0))[1])
-    stated = probabilities is not None or len(weights) < len(values)
-    return parameter_of([value for value, _ in weights.values()], [weight for _, weight in weights.values()] if stated else None)
+    weights = None if probabilities is None else _numbers(**{f"probabilities[{i}]": p for i, p in enumerate(probabilities)})
+    return parameter_of(*weighted(values, weights))
 
 
 def _uniform(min: float, max: float) -> Parameter:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from hpo_fast.checks import check_config
 from hpo_fast.parameters import Parameter
 
 _S = TypeVar("_S", bound="Interchange")
@@ -191,9 +192,7 @@ class Interchange(ABC):
         """
         from hpo_fast.interchange.hyperopt import point
 
-        if not isinstance(params, Mapping):
-            raise TypeError(f"a configuration is a dict of values by name, got {type(params).__name__}: {params!r}")
-        return point(self.parameters, {name: value for name, value in params.items() if name not in self.derived})
+        return point(self.parameters, {name: value for name, value in check_config(params).items() if name not in self.derived})
 
     def _searched(self, library: str) -> Mapping[str, Parameter]:
         """The parameters; ValueError if they are not all that there is."""

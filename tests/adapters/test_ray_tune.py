@@ -60,48 +60,6 @@ def report(searcher: Any, trial_id: str, iteration: int, value: float, end: bool
 
 # -- spaces -----------------------------------------------------------------------------------------------------------
 
-DISTRIBUTIONS = {
-    "uniform": tune.uniform(-2.0, 3.0),
-    "quniform": tune.quniform(0.3, 2.4, 0.3),
-    "loguniform": tune.loguniform(1e-4, 1e-1),
-    "qloguniform": tune.qloguniform(0.5, 40.0, 0.5),
-    "randint": tune.randint(-3, 9),
-    "qrandint": tune.qrandint(-9, 40, 5),
-    "qrandint by 1": tune.qrandint(2, 9, 1),
-    "lograndint": tune.lograndint(10, 500),
-    "qlograndint": tune.qlograndint(10, 1000, 20),
-    "qlograndint by 1": tune.qlograndint(10, 500, 1),
-    "randn": tune.randn(3.0, 2.0),
-    "qrandn": tune.qrandn(10.0, 3.0, 0.5),
-    "choice": tune.choice([3, 1, 2]),
-    "choice of numbers in order": tune.choice([8, 16, 64]),
-    "choice with repetition": tune.choice([1, 1, 5, 1]),
-}
-
-
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_distributions_are_those_of_tune(name: str) -> None:
-    """Our random draws have the quantiles of Tune's, and are values that Tune allows, of its types."""
-    domain = DISTRIBUTIONS[name]
-    space = searcher_of({"x": domain})._space
-    ours = [space.config(params)["x"] for params in space.space.decode(space.space.sample(4000, seed=0))]
-    theirs = domain.sample(size=4000, random_state=np.random.default_rng(0))
-    assert all(domain.is_valid(value) for value in ours)
-    assert {type(value) for value in ours} == {type(domain.sample())}
-    levels = np.quantile(np.array(theirs, dtype=float), np.linspace(0.05, 0.95, 19))
-    # The ends of a quantized range have half the mass of the others where Tune rounds its draws, integers in old versions only, but not here.
-    tolerance = {"quniform": 0.08, "qrandint": 0.06, "qlograndint": 0.2}.get(name, 0.04)
-    np.testing.assert_allclose([np.mean(np.array(ours) <= v) for v in levels + 1e-9], [np.mean(np.array(theirs) <= v) for v in levels + 1e-9], atol=tolerance)
-
-
-def test_ends_of_ranges() -> None:
-    ends = {"randint": (-3, 8), "qrandint": (-5, 40), "qrandint by 1": (2, 8), "lograndint": (10, 499), "qlograndint by 1": (10, 499), "quniform": (0.3, 2.4)}
-    for name, (low, high) in ends.items():
-        parameter = searcher_of({"x": DISTRIBUTIONS[name]})._space.space["x"]
-        assert (parameter.low, parameter.high) == (low, high), name
-    assert searcher_of({"x": DISTRIBUTIONS["qlograndint"]})._space.space["x"].choices == tuple(range(20, 1001, 20))
-
-
 NESTED = {
     "lr": tune.loguniform(1e-4, 1e-1),
     "data": [1, 2, 3],
@@ -155,33 +113,14 @@ def test_a_space_of_hpo_fast_with_conditions_and_functions() -> None:
         Searcher(hf.Space({"a": hf.Int(0, 1), "a/b": hf.Int(0, 1)}))
 
 
-@pytest.mark.parametrize(
-    ("space", "error", "says"),
-    [
-        ({"a": {"b": tune.grid_search([1, 2])}}, ValueError, "'a/b': grid_search.*sampler='grid'"),
-        ({"a": tune.sample_from(lambda: 1)}, ValueError, "'a': sample_from has no equivalent"),
-        ({"a": {"eval": "1 + 1"}}, ValueError, "'a': sample_from has no equivalent"),
-        ({"a": tune.choice([{"b": tune.uniform(0, 1)}, 2])}, ValueError, "'a': ranges within a choice.*when"),
-        ({"a": tune.choice([])}, ValueError, "'a'.*choices is empty"),
-        ({"a": tune.uniform(1, 0)}, ValueError, "'a'.*low=1.0 is above high=0.0"),
-        ({"a": tune.randint(3, 3)}, ValueError, "'a'.*low=3 is above high=2"),
-        ({"a": tune.qrandint(6, 9, 5)}, ValueError, "'a'.*no multiple of q=5 between 6 and 9"),
-        ({"a": tune.qrandint(6, 9, 0)}, ValueError, "'a'.*q=0 must be positive"),
-        ({"a": tune.qlograndint(1, 10**9, 2)}, ValueError, "'a'.*more than 10000"),
-        ({"a": {"b": tune.uniform(0, 1)}, "a/b": tune.uniform(0, 1)}, ValueError, "'a/b' is there twice"),
-        ({"a": 1}, ValueError, "nothing to search"),
-        ({}, ValueError, "nothing to search"),
-        ([1], TypeError, "must be a Space or a dict"),
-    ],
-)
-def test_errors_name_the_parameter(space: Any, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
+@pytest.mark.parametrize(("space", "says"), [({"a": tune.sample_from(lambda: 1)}, "'a': sample_from"), ({"a": 1}, "space has nothing to search")])
+def test_a_space_that_is_refused_changes_nothing(space: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
         Searcher(space)
-    if isinstance(space, dict):
-        fresh = Searcher(metric="loss", mode="min")
-        with pytest.raises(error, match=says):
-            fresh.set_search_properties(None, None, space)
-        assert fresh.set_search_properties(None, None, SPACE) is True   # as if nothing had been
+    searcher = Searcher(metric="loss", mode="min")
+    with pytest.raises(ValueError, match=says):
+        searcher.set_search_properties(None, None, space)
+    assert searcher.set_search_properties(None, None, SPACE) is True   # as if nothing had been
 
 
 @pytest.mark.parametrize(

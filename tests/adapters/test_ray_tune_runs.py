@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from ray import cloudpickle, tune
+from ray import cloudpickle, train, tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import ConcurrencyLimiter, Repeater
 from sklearn.datasets import load_iris
@@ -26,6 +26,7 @@ from sklearn.linear_model import SGDClassifier
 import hpo_fast as hf
 from hpo_fast.adapters.ray_tune import Searcher
 
+own = tune if hasattr(tune, "RunConfig") else train   # where Ray 2.7 has what belongs to Tune later
 SPACE = {"x": tune.uniform(-1.0, 1.0), "opt": {"lr": tune.loguniform(1e-4, 1.0), "name": "sgd"}, "list": [1, 2, 3]}
 
 
@@ -35,7 +36,7 @@ def runtime() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cloudpickle.register_pickle_by_value(sys.modules[__name__])   # which the workers cannot import
-        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+        ray.init(address="local", num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False, object_store_memory=100 * 2**20)
         yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)   # it does not wait for its processes to end
@@ -70,7 +71,7 @@ def tuner_of(path: Path, trainable: Any, search_alg: Any, n: int, space: Any = S
         trainable,
         param_space=space,
         tune_config=tune.TuneConfig(**{"metric": "loss", "mode": "min", "search_alg": search_alg, "num_samples": n, "reuse_actors": True} | options),
-        run_config=tune.RunConfig(name="run", storage_path=str(path), verbose=0, callbacks=callbacks),
+        run_config=own.RunConfig(name="run", storage_path=str(path), verbose=0, callbacks=callbacks),
     )
 
 
@@ -98,7 +99,7 @@ def test_invalid_values(tmp_path: Path) -> None:
 
     def invalid(config: dict[str, Any]) -> None:
         value = config["report"]
-        tune.report({"_metric": math.inf if value > 4 else -math.inf if value > 3 else math.nan if value > 2 else value})
+        own.report({"_metric": math.inf if value > 4 else -math.inf if value > 3 else math.nan if value > 2 else value})
 
     searcher = Searcher(seed=0, points_to_evaluate=[{"report": value} for value in (4.5, 3.5, 2.5, 1.5)])
     space = {"report": tune.uniform(0.0, 5.0), "list": [1, 2, 3], "num": 4}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.model_selection import GroupKFold, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import estimator_checks
+from threadpoolctl import threadpool_limits
 
 import hpo_fast as hf
 from hpo_fast.adapters.sklearn import SearchCV, to_space
@@ -206,6 +209,26 @@ def test_clone_and_pickle() -> None:
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
     assert again.fit(X, Y).best_params_ == fitted.best_params_
     assert set(search.get_params(deep=False)) > set(RandomizedSearchCV(SVC(), {}).get_params(deep=False))
+
+
+def test_their_checks_end_as_those_of_a_randomized_search() -> None:
+    """With any version; newer ones say more of themselves, in test_sklearn_checks.py."""
+    generate = getattr(estimator_checks, "estimator_checks_generator", None) or partial(estimator_checks.check_estimator, generate_only=True)
+    ends: list[dict[str, str]] = []
+    for search in (SearchCV, RandomizedSearchCV):
+        ends.append({})
+        for instance, check in generate(search(Ridge(), {"alpha": [0.1, 1.0]}, n_iter=2, cv=2)):
+            with warnings.catch_warnings(), threadpool_limits(1):
+                warnings.simplefilter("ignore")
+                try:
+                    check(instance)
+                    end = "passed"
+                except Exception as error:
+                    end = type(error).__name__
+            ends[-1][str(check.func.__name__)] = end
+    ours, theirs = ends
+    del ours["check_parameters_default_constructible"], theirs["check_parameters_default_constructible"]   # which goes by names of theirs
+    assert ours == theirs and list(ours.values()).count("passed") > 30
 
 
 def test_spaces_of_distributions_and_lists() -> None:

@@ -149,32 +149,40 @@ def test_what_surrounds_the_parameters() -> None:
     assert (sweep.early_terminate, sweep.run_cap, sweep.direction, sweep.metric, sweep.target) == (terminate, 7, "maximize", "m", 0.9)
 
 
-@pytest.mark.parametrize(
-    ("config", "error", "says"),
-    [
-        ([], TypeError, "is a dict"),
-        ({"parameters": {"a": {"value": 1}}}, ValueError, "method=None must be one of grid, random, bayes"),
-        ({"method": "custom"}, ValueError, "hpo_fast.adapters.optuna.Sampler"),
-        ({"method": "random"}, ValueError, "parameters=None must be a dict"),
-        ({"method": "bayes", "parameters": {"a": {"value": 1}}}, ValueError, "metric=None must be a dict with the name"),
-        (DOCUMENTED | {"metric": {"name": "m", "goal": "up"}}, ValueError, "goal='up' must be one of minimize, maximize"),
-        (DOCUMENTED | {"early_terminate": {"type": "envelope"}}, ValueError, "hyperband"),
-        (sweep_of(a=3), TypeError, "'a'.*must be a dict such as"),
-        (sweep_of(a={}), ValueError, "'a'.*says no value"),
-        (sweep_of(a={"min": 1}), ValueError, "'a'.*says no value"),
-        (sweep_of(a={"distribution": "cauchy"}), ValueError, "'a'.*distribution='cauchy' must be one of constant"),
-        (sweep_of(a={"distribution": "uniform", "min": 1}), ValueError, "'a'.*needs max"),
-        (sweep_of(a={"distribution": "normal", "mean": 1}), ValueError, "'a'.*knows no mean"),
-        (sweep_of(a={"distribution": "log_uniform", "min": 1, "max": 1000}), ValueError, "'a'.*are exponents: give their logarithms"),
-        (sweep_of(a={"distribution": "log_uniform_values", "min": "1e-4", "max": 1}), TypeError, "'a'.*needs a point"),
-        (sweep_of(a={"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}), ValueError, "'a'.*q=0 must be positive"),
-        (sweep_of(a={"distribution": "q_log_uniform_values", "min": 1, "max": 1e9, "q": 2}), ValueError, "'a'.*use a q of 1"),
-        (sweep_of(a={"values": [1, 2], "probabilities": [1]}), ValueError, "'a'.*one for each of the 2 values"),
-        (sweep_of(a={"parameters": {"b": {"values": []}}}), ValueError, "'a.b'.*choices is empty"),
-        (sweep_of(**{"a": {"parameters": {"b": {"value": 1}}}, "a.b": {"value": 1}}), ValueError, "'a.b' is there twice"),
-        (sweep_of("grid", a={"min": 0.0, "max": 1.0}), ValueError, "'a': method grid needs values"),
-    ],
-)
+WRONG = [
+    ([], TypeError, "is a dict"),
+    ({"parameters": {"a": {"value": 1}}}, ValueError, "method=None must be one of grid, random, bayes"),
+    ({"method": "custom"}, ValueError, "hpo_fast.adapters.optuna.Sampler"),
+    ({"method": "random"}, ValueError, "parameters=None must be a dict"),
+    ({"method": "bayes", "parameters": {"a": {"value": 1}}}, ValueError, "metric=None must be a dict with the name"),
+    (DOCUMENTED | {"metric": {"name": "m", "goal": "up"}}, ValueError, "goal='up' must be one of minimize, maximize"),
+    (DOCUMENTED | {"early_terminate": {"type": "envelope"}}, ValueError, "hyperband"),
+    (DOCUMENTED | {"early_terminate": {"type": "hyperband", "max_iter": 3}}, ValueError, "needs min_iter, or max_iter and s"),
+    (DOCUMENTED | {"early_terminate": {"type": "hyperband", "min_iter": 3, "eat": 2}}, ValueError, "early_terminate has no key 'eat'"),
+    (DOCUMENTED | {"early_termination": {"type": "hyperband"}}, ValueError, "a sweep has no key 'early_termination'"),
+    (DOCUMENTED | {"metric": {"name": "m", "mode": "min"}}, ValueError, "metric has no key 'mode'"),
+    (DOCUMENTED | {"metric": {"name": "m", "impute": "mean"}}, ValueError, "impute='mean' must be one of worst, best, latest"),
+    (DOCUMENTED | {"metric": {"name": "m", "impute_while_running": True}}, ValueError, "impute_while_running=True must be one of"),
+    (DOCUMENTED | {"metric": {"name": "m", "target": "low"}}, TypeError, "target='low' must be a finite number"),
+    (DOCUMENTED | {"run_cap": 0}, ValueError, "run_cap=0 must be at least 1"),
+    (sweep_of(a=3), TypeError, "'a'.*must be a dict such as"),
+    (sweep_of(a={}), ValueError, "'a'.*says no value"),
+    (sweep_of(a={"min": 1}), ValueError, "'a'.*says no value"),
+    (sweep_of(a={"distribution": "cauchy"}), ValueError, "'a'.*distribution='cauchy' must be one of constant"),
+    (sweep_of(a={"distribution": "uniform", "min": 1}), ValueError, "'a'.*needs max"),
+    (sweep_of(a={"distribution": "normal", "mean": 1}), ValueError, "'a'.*knows no mean"),
+    (sweep_of(a={"distribution": "log_uniform", "min": 1, "max": 1000}), ValueError, "'a'.*are exponents: give their logarithms"),
+    (sweep_of(a={"distribution": "log_uniform_values", "min": "1e-4", "max": 1}), TypeError, "'a'.*needs a point"),
+    (sweep_of(a={"distribution": "q_uniform", "min": 0, "max": 1, "q": 0}), ValueError, "'a'.*q=0 must be positive"),
+    (sweep_of(a={"distribution": "q_log_uniform_values", "min": 1, "max": 1e9, "q": 2}), ValueError, "'a'.*use a q of 1"),
+    (sweep_of(a={"values": [1, 2], "probabilities": [1]}), ValueError, "'a'.*one for each of the 2 values"),
+    (sweep_of(a={"parameters": {"b": {"values": []}}}), ValueError, "'a.b'.*choices is empty"),
+    (sweep_of(**{"a": {"parameters": {"b": {"value": 1}}}, "a.b": {"value": 1}}), ValueError, "'a.b' is there twice"),
+    (sweep_of("grid", a={"min": 0.0, "max": 1.0}), ValueError, "'a': method grid needs values"),
+]
+
+
+@pytest.mark.parametrize(("config", "error", "says"), WRONG)
 def test_errors_name_the_key(config: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         space_from_sweep(config)
@@ -191,26 +199,26 @@ def test_grid_in_order_and_from_runs_in_progress() -> None:
     assert begun == [every[2], every[1], every[0], *every[3:]]
 
 
-@pytest.mark.parametrize(
-    ("v1", "v2", "expected"),
-    [
-        ({"values": ["", [9, 5]]}, {"values": [256, 512]}, [("", 256), ("", 512), ([9, 5], 256), ([9, 5], 512)]),
-        ({"values": ["a", "b", "c", "a"]}, {"values": [1, 2, 3]}, list(itertools.product("abc", [1, 2, 3]))),
-        ({"value": "a"}, {"value": "b"}, [("a", "b")]),
-        ({"distribution": "int_uniform", "min": -52, "max": 10}, {"value": "test"}, [(v, "test") for v in range(-52, 11)]),
-        (
-            {"distribution": "q_uniform", "min": -9.211, "max": 23.23, "q": 2.341},
-            {"value": "test"},
-            [(v, "test") for v in np.arange(-9.211, 23.23, 2.341).tolist()],
-        ),
-        (
-            {"values": ["a", "b"]},
-            {"values": [{"a": "b"}, {"c": "d", "b": "g"}, {"e": {"f": "g"}}, {"a": "b"}, {"b": "g", "c": "d"}]},
-            list(itertools.product("ab", [{"a": "b"}, {"c": "d", "b": "g"}, {"e": {"f": "g"}}])),
-        ),
-        ({"values": [None, 2, 3, "a", (2, 3), 3]}, {"values": ["a", "b"]}, list(itertools.product([None, 2, 3, "a", (2, 3)], "ab"))),
-    ],
-)
+GRIDS = [
+    ({"values": ["", [9, 5]]}, {"values": [256, 512]}, [("", 256), ("", 512), ([9, 5], 256), ([9, 5], 512)]),
+    ({"values": ["a", "b", "c", "a"]}, {"values": [1, 2, 3]}, list(itertools.product("abc", [1, 2, 3]))),
+    ({"value": "a"}, {"value": "b"}, [("a", "b")]),
+    ({"distribution": "int_uniform", "min": -52, "max": 10}, {"value": "test"}, [(v, "test") for v in range(-52, 11)]),
+    (
+        {"distribution": "q_uniform", "min": -9.211, "max": 23.23, "q": 2.341},
+        {"value": "test"},
+        [(v, "test") for v in np.arange(-9.211, 23.23, 2.341).tolist()],
+    ),
+    (
+        {"values": ["a", "b"]},
+        {"values": [{"a": "b"}, {"c": "d", "b": "g"}, {"e": {"f": "g"}}, {"a": "b"}, {"b": "g", "c": "d"}]},
+        list(itertools.product("ab", [{"a": "b"}, {"c": "d", "b": "g"}, {"e": {"f": "g"}}])),
+    ),
+    ({"values": [None, 2, 3, "a", (2, 3), 3]}, {"values": ["a", "b"]}, list(itertools.product([None, 2, 3, "a", (2, 3)], "ab"))),
+]
+
+
+@pytest.mark.parametrize(("v1", "v2", "expected"), GRIDS)
 def test_published_grids(v1: Any, v2: Any, expected: list[tuple[Any, Any]]) -> None:
     assert [(config["v1"], config["v2"]) for config in walk(sweep_of("grid", v1=v1, v2=v2))] == expected
 
@@ -274,6 +282,38 @@ def test_bayes_is_suggest_on_the_encoded_runs() -> None:
     run, again = next_run(sweep, runs, seed=3), next_run(sweep, runs, seed=3)
     assert run is not None and run == again
     assert run.config["x"]["value"] == hf.suggest(sweep.space, rows[:10], values, rows[10:], seed=3)[0, 0]
+
+
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+@pytest.mark.parametrize("impute", ["worst", "best", "latest", None])
+@pytest.mark.parametrize("while_running", ["best", "latest", "worst", "false", False, None])
+def test_what_a_run_is_worth(goal: str, impute: str | None, while_running: Any) -> None:
+    metric = {"name": "loss", "goal": goal, "impute": impute, "impute_while_running": while_running}
+    config = sweep_of("bayes", x={"min": 0.0, "max": 1.0}) | {"metric": {key: value for key, value in metric.items() if value is not None}}
+    sign = 1 if goal == "minimize" else -1
+    x = {"x": {"value": 0.0}}
+    runs = [SweepRun({"x": {"value": k / 20}}, "finished", {"loss": sign * k}) for k in range(1, 13)]
+    logged = [{"loss": sign * 2.5}, {"loss": sign * 1.5}, {"loss": math.nan}, {"loss": sign * 3.5}, {"other": 0}]
+    told = [run.summary_metrics["loss"] for run in runs]
+    worth = {"best": sign * 1.5, "latest": sign * 3.5, "worst": math.nan, None: math.nan}[impute]
+    for state in ("killed", "crashed", "failed"):
+        runs.append(SweepRun({"x": {"value": 0.9}}, state, history=logged))
+        told.append(worth)
+    runs.append(SweepRun(x, "failed"))   # that never logged
+    told.append(math.nan)
+    waiting = [SweepRun({"x": {"value": 0.7}}, state, history=logged) for state in ("pending", "preempting", "preempted")]
+    waiting.append(SweepRun({"x": {"value": 0.8}}, "running"))
+    running = SweepRun({"x": {"value": 0.85}}, "running", history=logged)
+    if while_running in ("best", "latest", "worst"):
+        runs.append(running)
+        told.append(sign * 1.5)
+    else:
+        waiting.append(running)
+    sweep = space_from_sweep(config)
+    rows = [[run.config["x"]["value"]] for run in (*runs, *waiting)]
+    expected = hf.suggest(sweep.space, np.array(rows[: len(runs)]), np.array(told), np.array(rows[len(runs) :]), direction=goal)
+    run = next_run(sweep, runs + waiting)
+    assert run is not None and run.config["x"]["value"] == expected[0, 0]
 
 
 def test_the_ends_of_a_sweep() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import hpo_fast as hf
-from hpo_fast.adapters.ranges import log_multiples, multiples, tails
+from hpo_fast.interchange.distributions import log_multiples, multiples, normal
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_log_multiples_of_one_are_integers() -> None:
     ("call", "says"),
     [
         (lambda: multiples(0, 1, 0), "q=0 must be positive"),
-        (lambda: log_multiples(0, 1, 0.1), "must be positive and in order, got 0, 1 and q=0.1"),
+        (lambda: log_multiples(0, 1, 0.1), "bounds 0 and 1 of a logarithmic range must be positive, and in order"),
         (lambda: log_multiples(2, 1, 0.1), "in order"),
         (lambda: log_multiples(1, 1e9, 2), "500000001 values, more than 10000"),
     ],
@@ -54,5 +54,6 @@ def test_errors(call: object, says: str) -> None:
 
 
 def test_tails() -> None:
-    low, high = tails(3, 2)
-    assert stats.norm(3, 2).cdf(low) == pytest.approx(3.2e-5, abs=1e-6) == stats.norm(3, 2).sf(high)
+    cut = normal(3, 2)
+    assert cut == hf.Float(cut.low, cut.high, prior=hf.Normal(3, 2))
+    assert stats.norm(3, 2).cdf(cut.low) == pytest.approx(3.2e-5, abs=1e-6) == stats.norm(3, 2).sf(cut.high)
