@@ -40,6 +40,26 @@ HPO_INLINE double tidy(double x, double tolerance) {
     return size <= 22.0 && std::fabs(r - x) <= tolerance ? r : x;
 }
 
+// By the exponent of x as its bits have it, the power of ten by which tidy() makes a 12-digit integer of x; NaN: it leaves x alone.
+struct Powers {
+    double of[2048];
+    Powers() {
+        for (int e = 0; e < 2048; ++e) {
+            const double k = 11.0 - std::floor((e - 1023) * 0.30102999566398120);
+            double power = 1.0;
+            for (double i = 0.0; i < std::fabs(k) && i <= 22.0; ++i) power *= 10.0;
+            of[e] = std::fabs(k) > 22.0 ? kNaN : k >= 0.0 ? power : 1.0 / power;
+        }
+    }
+};
+const Powers kPowers;
+
+// False only if tidy(x, tolerance) is x. Most numbers are near no decimal: this spares the divisions.
+HPO_INLINE std::uint64_t near_decimal(double x, double tolerance) {
+    const double power = kPowers.of[(to_bits(x) >> 52) & 0x7ff], scaled = x * power;
+    return std::fabs(scaled - std::rint(scaled)) <= tolerance * power * 1.000001 + std::fabs(scaled) * 5e-16;   // 5e-16: four roundings
+}
+
 struct Range {   // of a real column, and the line t(u) = offset + u width, measured from the nearer end: both bounds come back exactly
     double low, high, offset, width, end;
 };
@@ -48,15 +68,28 @@ HPO_INLINE double on_line(double u, const Range& r) {
     return u <= 0.5 ? std::fma(u, r.width, r.offset) : std::fma(u - 1.0, r.width, r.end);
 }
 
-HPO_INLINE double finish(double u, double x, double tolerance, const Range& r) {
-    const double y = tidy(x, tolerance);
-    const double inside = y < r.low ? r.low : y > r.high ? r.high : y;
-    return u == 0.0 ? r.low : u == 1.0 ? r.high : inside;
+// x (kBlock,): values of u (kBlock,), up to rounding in, in full out.
+HPO_INLINE void finish(const double* u, double* x, const double* tolerance, const Range& r) {
+    std::uint64_t near = 0;
+    for (std::size_t l = 0; l < kBlock; ++l) near |= near_decimal(x[l], tolerance[l]);
+    if (near)
+        for (std::size_t l = 0; l < kBlock; ++l) x[l] = tidy(x[l], tolerance[l]);
+    for (std::size_t l = 0; l < kBlock; ++l) {
+        const double inside = x[l] < r.low ? r.low : x[l] > r.high ? r.high : x[l];
+        x[l] = u[l] == 0.0 ? r.low : u[l] == 1.0 ? r.high : inside;
+    }
 }
 
 HPO_CLONES void decode_linear(const double* u, double* out, std::size_t n, const Range& range, double tolerance) {
     const Range r = range;
-    for (std::size_t i = 0; i < n; ++i) out[i] = finish(u[i], on_line(u[i], r), tolerance, r);
+    double at[kBlock], x[kBlock], tolerances[kBlock];
+    for (double& t : tolerances) t = tolerance;
+    for (std::size_t i = 0; i < n; i += kBlock) {
+        load_block(at, u + i, n - i < kBlock ? n - i : kBlock, 0.5);
+        for (std::size_t l = 0; l < kBlock; ++l) x[l] = on_line(at[l], r);
+        finish(at, x, tolerances, r);
+        store_block(out + i, x, n - i < kBlock ? n - i : kBlock);
+    }
 }
 
 HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& range) {
@@ -67,7 +100,15 @@ HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& r
 // x (n,): e^t in, the values out; the tolerance is relative.
 HPO_CLONES void finish_log(const double* u, double* x, std::size_t n, const Range& range, double tolerance) {
     const Range r = range;
-    for (std::size_t i = 0; i < n; ++i) x[i] = finish(u[i], x[i], x[i] * tolerance, r);
+    double at[kBlock], block[kBlock], tolerances[kBlock];
+    for (std::size_t i = 0; i < n; i += kBlock) {
+        const std::size_t m = n - i < kBlock ? n - i : kBlock;
+        load_block(at, u + i, m, 0.5);
+        load_block(block, x + i, m, 0.5);
+        for (std::size_t l = 0; l < kBlock; ++l) tolerances[l] = block[l] * tolerance;
+        finish(at, block, tolerances, r);
+        store_block(x + i, block, m);
+    }
 }
 
 // The largest k with k <= u m, of the exact product: near 2^52 levels the rounded one can be the next integer.
@@ -91,6 +132,11 @@ HPO_CLONES bool log_levels(double* v, std::size_t n, double first, double m) {
         v[i] = at_most(k < 0.0 ? 0.0 : k, m - 1.0);
     }
     return unsure != 0;
+}
+
+// k (n,): levels in, the middles of their cells out.
+HPO_CLONES void middles(double* k, std::size_t n, double m) {
+    for (std::size_t i = 0; i < n; ++i) k[i] = (k[i] + 0.5) / m;
 }
 
 HPO_CLONES void choices(double* u, std::size_t n, double m) {
@@ -331,9 +377,11 @@ void Box::from_unit(double* columns, std::size_t n, std::size_t stride, Form for
     }
     for (std::size_t j = 0; j < dims(); ++j) {
         double* column = columns + j * stride;
-        const bool real = columns_[j].kind == Kind::real;
-        if (form == Form::raw && real) decode(j, column, column, n);
-        if (form == Form::encoded && (!real || scales_[j].width == 0.0))
+        const Column& c = columns_[j];
+        if (form == Form::raw && c.kind == Kind::real) decode(j, column, column, n);
+        if (form == Form::raw) continue;
+        if (c.kind == Kind::ordered && !c.log) middles(column, n, scales_[j].width);
+        else if (c.kind == Kind::ordered || (c.kind == Kind::real && scales_[j].width == 0.0))
             for (std::size_t i = 0; i < n; ++i) column[i] = encode(j, column[i]);
     }
 }
