@@ -20,14 +20,14 @@ std::size_t part_of(std::size_t dims) {
 }  // namespace
 
 void ConfigStream::each(Index first, std::size_t n, Form form, int threads, const Use& use) const {
-    const std::size_t part = part_of(dims());
+    const std::size_t part = part_of(dims()), stride = part + 8;   // no power of two: columns would share the places of a cache
     parallel_for(n, threads, kGrain, [&](std::size_t begin, std::size_t end) {
-        std::vector<double> block(dims() * part);
+        std::vector<double> block(dims() * stride);
         for (std::size_t i = begin, count; i < end; i += count) {
             const auto at = first + static_cast<Index>(i);
             count = std::min(part - static_cast<std::size_t>(at % Index{part}), end - i);   // a Sobol sequence is fastest from such positions on
-            range(at, count, form, block.data(), part);
-            use(i, count, block.data(), part);
+            range(at, count, form, block.data(), stride);
+            use(i, count, block.data(), stride);
         }
     });
 }
