@@ -3,14 +3,19 @@
     OMP_NUM_THREADS=1 taskset -c 0 pytest benchmarks/bench_streams.py -s -W default
 
 Each peer makes as many configurations as it can in about a second; what is compared is the time of one. Ratios are printed at
-the end. Peers: NumPy's Generator, scikit-learn's ParameterSampler and ParameterGrid, ConfigSpace, SciPy's and PyTorch's Sobol,
+the end. Uniform and Sobol columns run in turn with NumPy and SciPy, in CPU time, which other jobs on the machine disturb least;
+"memory alone" is an array of their size, made and written once. With 2 threads it is the time on the clock: unpin those
+(``-k threads``, without taskset). Peers: NumPy's Generator, scikit-learn's ParameterSampler and ParameterGrid, ConfigSpace, SciPy's and PyTorch's Sobol,
 itertools.product, numpy.meshgrid, Optuna's GridSampler.
 """
 
 from __future__ import annotations
 
 import itertools
+import statistics
+import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -40,7 +45,19 @@ def measure(benchmark, what: str, peer: str, n: int, run, rounds: int = 5) -> No
     MEDIANS[what, peer] = benchmark.stats.stats.median / n
 
 
-def blocks(benchmark, what: str, peer: str, stream: hf.Grid | hf.Uniform | hf.Sobol) -> None:
+def in_turn(what: str, jobs: dict[str, tuple[int, Callable[[], object]]], clock: Callable[[], float] = time.process_time, rounds: int = 7) -> None:
+    """Each job makes n configurations."""
+    seconds: dict[str, list[float]] = {peer: [] for peer in jobs}
+    for _ in range(rounds + 1):
+        for peer, (n, run) in jobs.items():
+            began = clock()
+            run()
+            seconds[peer].append((clock() - began) / n)
+    for peer, all_rounds in seconds.items():
+        MEDIANS[what, peer] = statistics.median(all_rounds[1:])
+
+
+def blocks(stream: hf.Grid | hf.Uniform | hf.Sobol) -> tuple[int, Callable[[], None]]:
     """What a scan reads: raw columns of 4,096 configurations at a time, which stay in cache."""
     out = np.empty((len(stream.space), 4096))
 
@@ -48,7 +65,11 @@ def blocks(benchmark, what: str, peer: str, stream: hf.Grid | hf.Uniform | hf.So
         for first in range(0, N - 4096, 4096):
             stream.core.fill(first, out)
 
-    measure(benchmark, what, peer, N, run, 3)
+    return N, run
+
+
+def memory(d: int) -> tuple[int, Callable[[], None]]:
+    return N, lambda: np.empty((d, N)).fill(1.0)
 
 
 # -- uniform, mixed: 10 parameters --------------------------------------------------------------------------------------
@@ -71,16 +92,35 @@ def numpy_columns(n: int) -> dict[str, np.ndarray]:
     return columns
 
 
-@pytest.mark.parametrize("peer", ["hpo_fast", "hpo_fast: raw block", "numpy", "sklearn", "ConfigSpace"])
+def test_uniform_mixed_in_turn() -> None:
+    stream = hf.Uniform(hf.Space(MIXED), N)
+    in_turn("uniform, 10 mixed", {
+        "hpo_fast": (N, stream.columns),
+        "hpo_fast: rows": (N, stream.rows),
+        "hpo_fast: raw block": blocks(stream),
+        "numpy": (N, lambda: numpy_columns(N)),
+        "memory alone": memory(10),
+    })   # fmt: skip
+
+
+def test_two_threads() -> None:
+    stream, points = hf.Uniform(hf.Space(MIXED), N), hf.Sobol(reals(10), N)
+    in_turn("uniform, 10 mixed, on the clock", {
+        "hpo_fast": (N, stream.columns),
+        "hpo_fast: 2 threads": (N, lambda: stream.columns(threads=2)),
+        "numpy": (N, lambda: numpy_columns(N)),
+    }, time.perf_counter)   # fmt: skip
+    in_turn("scrambled Sobol, 10 reals, on the clock", {
+        "hpo_fast": (N, points.rows),
+        "hpo_fast: 2 threads": (N, lambda: points.rows(threads=2)),
+        "scipy": (N, lambda: scipy_points(10, N)),
+    }, time.perf_counter)   # fmt: skip
+
+
+@pytest.mark.parametrize("peer", ["sklearn", "ConfigSpace"])
 def test_uniform_mixed(benchmark, peer: str) -> None:
     what = "uniform, 10 mixed"
-    if peer == "hpo_fast":
-        measure(benchmark, what, peer, N, lambda: hf.Uniform(hf.Space(MIXED), N).columns(), 3)
-    elif peer == "hpo_fast: raw block":
-        blocks(benchmark, what, peer, hf.Uniform(hf.Space(MIXED), N))
-    elif peer == "numpy":
-        measure(benchmark, what, peer, N, lambda: numpy_columns(N), 3)
-    elif peer == "sklearn":
+    if peer == "sklearn":
         from scipy import stats
         from sklearn.model_selection import ParameterSampler
 
@@ -105,23 +145,42 @@ def test_uniform_mixed(benchmark, peer: str) -> None:
 # -- scrambled Sobol: 10 dimensions -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("peer", ["hpo_fast", "hpo_fast: raw block", "scipy", "torch"])
-def test_sobol(benchmark, peer: str) -> None:
-    what = "scrambled Sobol, 10 reals"
-    space = hf.Space({f"x{i}": hf.Float(0.0, 1.0) for i in range(10)})
-    warnings.simplefilter("ignore")
-    if peer == "hpo_fast":   # encoded: points, as the peers give them
-        measure(benchmark, what, peer, N, lambda: hf.Sobol(space, N).rows(), 3)
-    elif peer == "hpo_fast: raw block":
-        blocks(benchmark, what, peer, hf.Sobol(space, N))
-    elif peer == "scipy":
-        from scipy.stats import qmc
+def reals(d: int) -> hf.Space:
+    return hf.Space({f"x{i}": hf.Float(0.0, 1.0) for i in range(d)})
 
-        measure(benchmark, what, peer, N, lambda: qmc.Sobol(10, bits=32, rng=0).random(N), 3)
-    else:
-        torch = pytest.importorskip("torch")
-        torch.set_num_threads(1)
-        measure(benchmark, what, peer, N, lambda: torch.quasirandom.SobolEngine(10, scramble=True, seed=0).draw(N, dtype=torch.float64), 3)
+
+def scipy_points(d: int, n: int, at_a_time: int = N) -> None:
+    from scipy.stats import qmc
+
+    warnings.simplefilter("ignore")   # n is no power of two
+    engine = qmc.Sobol(d, bits=32, rng=0)
+    for first in range(0, n, at_a_time):
+        engine.random(min(at_a_time, n - first))
+
+
+@pytest.mark.parametrize("d", [10, 50])
+def test_sobol_in_turn(d: int) -> None:
+    """Encoded: points, as the peers give them; all at once, and in blocks that stay in cache."""
+    n = N * 10 // d
+    stream = hf.Sobol(reals(d), n)
+
+    def in_blocks() -> None:
+        for first in range(0, n, 4096):
+            stream.core.rows(first, min(4096, n - first))
+
+    in_turn(f"scrambled Sobol, {d} reals", {
+        "hpo_fast": (n, stream.rows),
+        "scipy": (n, lambda: scipy_points(d, n)),
+        "memory alone": (n, memory(10)[1]),
+    })   # fmt: skip
+    in_turn(f"scrambled Sobol, {d} reals, 4,096 at a time", {"hpo_fast": (n, in_blocks), "scipy": (n, lambda: scipy_points(d, n, 4096))})
+
+
+def test_sobol_torch(benchmark) -> None:
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    measure(benchmark, "scrambled Sobol, 10 reals", "torch", N,
+            lambda: torch.quasirandom.SobolEngine(10, scramble=True, seed=0).draw(N, dtype=torch.float64), 3)   # fmt: skip
 
 
 # -- grids: 6 ints of 32 values, 2^30 configurations --------------------------------------------------------------------
@@ -138,7 +197,7 @@ def test_grid_in_order(benchmark, peer: str) -> None:
     if peer == "hpo_fast":
         measure(benchmark, what, peer, N, lambda: grid.columns(0, N), 3)
     elif "raw block" in peer:
-        blocks(benchmark, what, peer, grid.shuffled() if "shuffled" in peer else grid)
+        measure(benchmark, what, peer, *blocks(grid.shuffled() if "shuffled" in peer else grid), 3)
     elif peer == "itertools":
         measure(benchmark, what, peer, N, lambda: all(True for _ in itertools.islice(itertools.product(*SIDES), N)), 3)
     elif peer == "meshgrid":

@@ -81,6 +81,9 @@ class Codec(metaclass=_pybind11_type):
 
     def __init__(self, box: Box, names: Sequence[str], values: Sequence[object]) -> None: ...
     def params(self, rows: ArrayLike) -> list[dict[str, object]]: """Rows (n, d) -> n dicts by name, inactive parameters absent."""
+    def arrays(self, rows: ArrayLike) -> list[_Array]:
+        """Rows (n, d) -> the values of each column (n,): int64, float64 or objects; raw numbers of a column with a parent. Without the GIL."""
+    def read(self, stream: Stream, first: int, n: int, threads: int = 1) -> list[_Array]: """The same of positions [first, first + n)."""
 
 class Constraint(metaclass=_pybind11_type):
     """Compiled requirements as a `feasible`: that of each of `kernels` (``hpo_fast.native.NativeFunction``, by address).

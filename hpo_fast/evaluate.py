@@ -148,18 +148,20 @@ class Functions:
 
     def searched(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), without the derived ones."""
-        return self.values(self.box.decode(rows).T)
+        return self.values(self.codec.arrays(rows))
 
-    def values(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """:meth:`searched` of raw columns (d, n) of the core."""
+    def values(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """:meth:`searched` of arrays of the codec, in which conditional parameters are raw numbers."""
         columns = {}
-        for (name, p), numbers in zip(self.parameters.items(), raw, strict=True):
-            if p.condition is None or (active := ~np.isnan(numbers)).all():
-                columns[name] = p.values(numbers)
-                continue
-            known = p.values(numbers[active])
-            values = np.full(len(numbers), None, dtype=object) if known.dtype == object else np.full(len(numbers), np.nan)
-            values[active] = known
+        for (name, p), values in zip(self.parameters.items(), arrays, strict=True):
+            if p.condition is not None:
+                active = ~np.isnan(values)
+                known = p.values(values[active])
+                if len(known) == len(values):
+                    values = known
+                else:
+                    values = np.full(len(values), None, dtype=object) if known.dtype == object else np.full(len(values), np.nan)
+                    values[active] = known
             columns[name] = values
         return columns
 

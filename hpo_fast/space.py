@@ -437,9 +437,9 @@ class Space(Interchange):
         """
         return self._functions.columns(self._rows(rows))
 
-    def values(self, raw: np.ndarray) -> dict[str, np.ndarray]:
-        """:meth:`columns` of raw columns (d, n) of the core, without the derived ones: nothing is checked."""
-        return self._functions.values(raw)
+    def read(self, stream: _core.Stream, first: int, n: int, threads: int) -> dict[str, np.ndarray]:
+        """:meth:`columns` of positions [first, first + n) of a stream of the core, without the derived ones: made in place, without rows."""
+        return self._functions.values(self._codec.read(stream, first, n, threads))
 
     def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
         """Independent rows that satisfy the requirements: uniform, but for what the priors say.

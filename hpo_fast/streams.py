@@ -198,19 +198,7 @@ class Stream:
         if self._constraint is not None or space.derived:
             parts = [space.columns(rows) for _, _, rows in self._blocks(a, b, step, threads)] or [space.columns(np.empty((0, len(space))))]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        out: dict[str, np.ndarray] = space.values(np.empty((len(space), 0)))
-        raw = np.empty((len(space), min(step, b - a)))   # stays in cache
-        for first in range(a, b, step):
-            n = min(step, b - first)
-            raw = raw if n == raw.shape[1] else np.empty((len(space), n))
-            self._core.fill(first, raw, False, threads)
-            for name, values in space.values(raw).items():
-                if first == a:
-                    out[name] = np.empty(b - a, values.dtype)
-                elif out[name].dtype != values.dtype:   # a conditional parameter that was active everywhere until here
-                    out[name] = out[name].astype(np.result_type(out[name], values))
-                out[name][first - a : first - a + n] = values
-        return out
+        return space.read(self._core, a, b - a, threads)
 
     def indices(self, a: int = 0, b: int | None = None) -> np.ndarray:
         """The feasible positions in [a, b).

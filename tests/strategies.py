@@ -78,6 +78,30 @@ def small_spaces(draw: st.DrawFn, max_parameters: int = 5) -> hf.Space:
     return hf.Space({name: parameters[name] for name in order})
 
 
+@st.composite
+def mixed_spaces(draw: st.DrawFn) -> hf.Space:
+    """Spaces of every kind of parameter, with any ranges and choices, priors and conditions."""
+    steps = st.sampled_from([hf.Float(0, 1, step=0.1), hf.Float(-3, 4.5, step=0.75), hf.Float(0.5, 0.5, step=0.25), hf.Float(0, math.pi, step=math.pi / 7)])
+    priors = st.sampled_from([
+        hf.Float(1e-5, 1e-1, log=True, prior=hf.LogNormal(3e-4, 1.0)),
+        hf.Int(1, 100, prior=hf.Beta(2, 5)),
+        hf.Ordinal([1, 2.5, 7], prior=[1, 0, 3]),
+        hf.Categorical(["a", "b"], prior={"b": 4}),
+    ])   # fmt: skip
+    kinds = st.one_of(int_ranges(), float_ranges(), steps, priors, choice_lists().map(hf.Categorical), choice_lists().map(hf.Ordinal),
+                      st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=5, unique=True).map(hf.Ordinal),
+                      st.lists(FINITE, min_size=1, max_size=5, unique=True).map(hf.Categorical))   # fmt: skip
+    parameters: dict = {}
+    for i in range(draw(st.integers(1, 7))):
+        parameter = draw(kinds)
+        parents = [name for name, p in parameters.items() if 0 < p.levels <= 7]
+        if parents and draw(st.booleans()):
+            parent = draw(st.sampled_from(parents))
+            parameter = parameter.when(parent, values_of(parameters[parent])[:2])
+        parameters[f"p{i}"] = parameter
+    return hf.Space(parameters)
+
+
 def values_of(parameter: object) -> list:
     """All values of a discrete parameter."""
     if isinstance(parameter, hf.Int):

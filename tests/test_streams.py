@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import hpo_fast as hf
 from hpo_fast.streams import Stream
-from tests.strategies import enumerate_space, key, small_spaces
+from tests.strategies import enumerate_space, identity, key, mixed_spaces, small_spaces
 
 
 def mixed():
@@ -52,6 +52,11 @@ def constrained():
 
 def items(stream, positions):
     return [stream[i] for i in positions]
+
+
+def listed(column):
+    """The values of a column as what tells them apart, types included."""
+    return [identity(v) for v in column.tolist()]
 
 
 # -- grids --------------------------------------------------------------------------------------------------------------
@@ -179,6 +184,32 @@ def test_items_rows_columns_and_iteration_agree(stream):
         np.testing.assert_array_equal(columns[name], column)
     assert [c.get("nw") for c in configs] == columns["nw"].tolist()
     assert stream.indices(100, 400).tolist() == list(range(100, 400))
+
+
+@given(mixed_spaces(), st.integers(0, 2**40), st.integers(1, 400))
+@settings(deadline=None)
+def test_every_way_to_read_gives_the_same_values(space, first, n):
+    """Columns are made in place; the oracle is NumPy, parameter by parameter, of the raw numbers."""
+    for stream in (hf.Uniform(space, 2**41, seed=first), hf.Sobol(space, 2**32, seed=first)[first % 2**31 :]):
+        a = first if isinstance(stream, hf.Uniform) else 0
+        columns = stream.columns(a, a + n)
+        from_rows = space.columns(stream.rows(a, a + n))
+        picked = stream[a : a + n : 7].shuffled(2)
+        configs = [stream[i] for i in range(a, a + n, 7)]
+        for raw, (name, p) in zip(stream.core.columns(a, n), space.parameters.items(), strict=True):
+            active = ~np.isnan(raw)
+            expected = p.values(raw[active])
+            if expected.dtype != object and not active.all():
+                expected = expected.astype(np.float64)
+            column = columns[name]
+            assert from_rows[name].dtype == column.dtype == expected.dtype
+            assert listed(column[active]) == listed(expected)
+            assert listed(from_rows[name]) == listed(column)
+            assert all(v is None or v != v for v in column[~active].tolist())
+            assert [name in c for c in configs] == active[::7].tolist()
+            if active.all():
+                assert listed(column[::7]) == [identity(c[name]) for c in configs]
+        assert sorted(map(repr, picked)) == sorted(map(repr, configs))
 
 
 @pytest.mark.parametrize("make", [lambda s: hf.Grid(s, 6), lambda s: hf.Uniform(s, 50000, 1), lambda s: hf.Sobol(s, 50000, 1)])

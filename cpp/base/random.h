@@ -16,6 +16,8 @@ enum class Purpose : std::uint32_t { uniform = 0, sobol = 1, scramble = 2, fallb
 
 using Block = std::array<std::uint32_t, 4>;
 
+constexpr std::uint32_t kPhiloxKeys[2] = {0x9E3779B9, 0xBB67AE85};   // what a round adds to the key
+
 // One block of 128 random bits.
 inline Block philox(Block counter, std::uint64_t key) {
     std::uint32_t k0 = static_cast<std::uint32_t>(key);
@@ -25,8 +27,8 @@ inline Block philox(Block counter, std::uint64_t key) {
         const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * counter[2];
         counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(p1),
                    static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(p0)};
-        k0 += 0x9E3779B9;
-        k1 += 0xBB67AE85;
+        k0 += kPhiloxKeys[0];
+        k1 += kPhiloxKeys[1];
     }
     return counter;
 }
@@ -34,13 +36,6 @@ inline Block philox(Block counter, std::uint64_t key) {
 // 53 random bits to a double in [0, 1).
 inline double to_unit(std::uint32_t high, std::uint32_t low) {
     return static_cast<double>(((std::uint64_t{high} << 32) | low) >> 11) * 0x1p-53;
-}
-
-// The same in the form that vectorises; the words come in 64 bits.
-HPO_INLINE double unit_lane(std::uint64_t high, std::uint64_t low) {
-    // A word as a double: put into the mantissa of 2^52. Both products and their sum are exact.
-    constexpr std::uint64_t exponent = 0x4330000000000000;
-    return (from_bits(exponent | high) - 0x1p52) * 0x1p-32 + (from_bits(exponent | (low >> 11)) - 0x1p52) * 0x1p-53;
 }
 
 // The stream of (seed, number, purpose): an endless sequence of which any position can be reached at once.
@@ -72,9 +67,6 @@ private:
     std::uint64_t number_;
     std::uint32_t purpose_;
 };
-
-// words (4, n): the words of block `index` of the streams (seed, numbers[i], purpose); numbers (n,). Eight at a time.
-void random_words(std::uint64_t seed, Purpose purpose, const std::uint64_t* numbers, std::size_t n, std::uint32_t index, std::uint64_t* words);
 
 // out (d, n), column j at out + j stride: the first d uniforms of those streams from block `first` on, the very bits of Stream::uniform.
 void uniform_columns(std::uint64_t seed, Purpose purpose, const std::uint64_t* numbers, std::size_t n, std::uint32_t first, std::size_t d,

@@ -6,8 +6,8 @@
 // glibc's ifunc and GCC >= 12; clang's target_clones follows other rules. Elsewhere, or with -DHPO_NO_CLONES (CI,
 // sanitizers), it is empty and the compiler's baseline is used.
 //
-// HPO_DEFAULT and HPO_V3, the latter defined only where this works, are for the one case in which the compiler does not find
-// the instruction that matters (random.cpp): two functions of one signature, of which the linker picks in the same way.
+// HPO_DEFAULT, HPO_V3 and HPO_V4, the latter two defined only where this works, are for the one case in which the compiler does
+// not find the instruction that matters (random.cpp): functions of one signature, of which the linker picks in the same way.
 //
 // HPO_INLINE marks the per-element functions such a loop calls. It must be always_inline: GCC otherwise refuses to
 // inline a function of another `arch` into a clone, and the loop stays scalar (std::min is such a function: use ?:).
@@ -26,6 +26,7 @@
 #define HPO_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #define HPO_DEFAULT __attribute__((target("default")))
 #define HPO_V3 __attribute__((target("arch=x86-64-v3")))
+#define HPO_V4 __attribute__((target("arch=x86-64-v4")))
 #else
 #define HPO_CLONES
 #define HPO_DEFAULT

@@ -1,6 +1,5 @@
-// Box, RowSet, and the codec between rows and dicts of Python values.
+// Box, constraints, RowSet.
 
-#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,85 +38,6 @@ Array convert(const Box& box, const Array& in, const char* name, Convert&& each)
     each(rows, result);
     return out;
 }
-
-// Rows to dicts of Python values, without a Python loop: what an `ask` pays for its parameters.
-class Codec {
-public:
-    // values[j] says what raw value k (or u) of column j is in Python:
-    //   None                    the float itself
-    //   (first, stride)         the int first + k stride
-    //   (first, stride, scale)  the float (first + k stride) / scale, ints: a decimal step as a person writes it
-    //   (low, high)             floats: the k-th of the levels spread evenly from low to high
-    //   [v0, v1, ...]           the k-th
-    Codec(const Box& box, std::vector<py::str> names, const std::vector<py::object>& values) : box_(box), names_(std::move(names)) {
-        if (names_.size() != box.dims() || values.size() != box.dims()) throw std::invalid_argument("one name and one entry of values per column");
-        for (std::size_t j = 0; j < values.size(); ++j) {
-            Reader r;
-            if (py::isinstance<py::list>(values[j])) {
-                r.what = What::choice;
-                r.choices = py::tuple(values[j]);
-                if (static_cast<std::int64_t>(r.choices.size()) != box.column(j).levels) throw std::invalid_argument("one value per level");
-            } else if (!values[j].is_none()) {
-                const auto line = values[j].cast<py::tuple>();
-                if (py::isinstance<py::float_>(line[0])) {
-                    r.what = What::spread;
-                    r.low = line[0].cast<double>();
-                    r.high = line[1].cast<double>();
-                } else {
-                    r.what = line.size() == 3 ? What::decimal : What::integer;
-                    r.first = line[0].cast<std::int64_t>();
-                    r.stride = line[1].cast<std::int64_t>();
-                    if (line.size() == 3) r.scale = line[2].cast<double>();
-                }
-            }
-            readers_.push_back(std::move(r));
-        }
-    }
-
-    py::list params(const Array& rows) const {
-        const ConstMatrix u = matrix(rows, box_.dims(), "rows");
-        py::list out(u.rows);
-        for (std::size_t i = 0; i < u.rows; ++i) out[i] = params_of(u.row(i));
-        return out;
-    }
-
-private:
-    enum class What { real, integer, decimal, spread, choice };
-    struct Reader {
-        What what = What::real;
-        std::int64_t first = 0, stride = 1;
-        double scale = 1.0;
-        double low = 0.0, high = 0.0;
-        py::tuple choices;
-    };
-
-    py::object value(std::size_t j, double u) const {
-        const Reader& r = readers_[j];
-        if (r.what == What::real) return py::float_(box_.decode(j, u));
-        const std::int64_t k = box_.level(j, u);
-        switch (r.what) {
-            case What::integer: return py::int_(r.first + k * r.stride);
-            case What::decimal: return py::float_(static_cast<double>(r.first + k * r.stride) / r.scale);
-            case What::spread: {
-                const std::int64_t last = box_.column(j).levels - 1;
-                if (k == last) return py::float_(r.high);
-                return py::float_(r.low + (r.high - r.low) * (static_cast<double>(k) / static_cast<double>(last)));
-            }
-            default: return py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(r.choices.ptr(), k));
-        }
-    }
-
-    py::dict params_of(const double* row) const {
-        py::dict params;
-        for (std::size_t j = 0; j < box_.dims(); ++j)
-            if (!std::isnan(row[j])) params[names_[j]] = value(j, row[j]);
-        return params;
-    }
-
-    const Box& box_;
-    std::vector<py::str> names_;
-    std::vector<Reader> readers_;
-};
 
 }  // namespace
 
@@ -168,11 +88,6 @@ void register_space(py::module_& m) {
             for (std::size_t i = 0; i < u.rows; ++i) out.mutable_data()[i] = box.active(column, u.row(i));
             return out;
         }, py::arg("column"), py::arg("rows"));
-
-    py::class_<Codec>(m, "Codec")
-        .def(py::init<const Box&, std::vector<py::str>, const std::vector<py::object>&>(), py::arg("box"), py::arg("names"), py::arg("values"),
-             py::keep_alive<1, 2>())
-        .def("params", &Codec::params, py::arg("rows"));
 
     py::class_<Constraint>(m, "Constraint")
         .def(py::init<const Box&, py::list, py::object>(), py::arg("box"), py::arg("kernels"), py::arg("python"), py::keep_alive<1, 2>())

@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
     hpo::register_base(m);
     hpo::register_space(m);
     hpo::register_enumerate(m);
+    hpo::register_codec(m);
     hpo::register_scan(m);
     hpo::register_tpe(m);
     hpo::register_linalg(m);

@@ -47,13 +47,12 @@ HPO_CLONES void continue_run(std::uint32_t* x, std::size_t n, const std::uint32_
     }
 }
 
-// gray (n,), their common bits and all of their bits; numbers (n,) of the streams of the bits below the 32nd: 0, 1, ... are those
-// of the scrambles.
+// gray (n,), their common bits and all of their bits.
 struct Bits {
     std::uint32_t all = 0xFFFFFFFFu, any = 0;
     bool run = true;   // consecutive
 };
-HPO_CLONES void gray_codes(const std::uint64_t* indices, std::size_t n, std::uint32_t* gray, std::uint64_t* numbers, Bits& bits) {
+HPO_CLONES void gray_codes(const std::uint64_t* indices, std::size_t n, std::uint32_t* gray, Bits& bits) {
     std::uint32_t all = 0xFFFFFFFFu, any = 0;
     std::uint64_t apart = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -62,17 +61,28 @@ HPO_CLONES void gray_codes(const std::uint64_t* indices, std::size_t n, std::uin
         all &= gray[i];
         any |= gray[i];
         apart |= index ^ (indices[0] + i);
-        numbers[i] = index | (std::uint64_t{1} << 32);
     }
     bits = {all, any, apart == 0};
 }
 
-// out[i] in [0, 1): 32 bits of x (n,), reversed, scrambled or not, and below them those of tail (n,).
-HPO_CLONES void finish(const std::uint32_t* x, const std::uint64_t* tail, std::size_t n, bool scramble, std::uint32_t seed, double* out) {
-    if (scramble)
-        for (std::size_t i = 0; i < n; ++i) out[i] = unit_lane(reverse_bits(owen(x[i], seed)), tail[i]);
-    else
-        for (std::size_t i = 0; i < n; ++i) out[i] = unit_lane(reverse_bits(x[i]), tail[i]);
+// In [0, 1): 32 bits, and 20 below them.
+HPO_INLINE double to_unit(std::uint32_t high, std::uint32_t low) {
+    return from_bits(0x3FF0000000000000 | (std::uint64_t{high} << 20) | (low >> 12)) - 1.0;
+}
+
+// out (n,) in [0, 1): x (n,), its bits reversed.
+HPO_CLONES void finish(const std::uint32_t* x, std::size_t n, double* out) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = to_unit(reverse_bits(x[i]), 0);
+}
+
+// The same scrambled. The bits below the 32nd are a hash of those above, whose multipliers are those of Wellons' "lowbias32".
+HPO_CLONES void finish_scrambled(const std::uint32_t* x, std::size_t n, std::uint32_t seed, double* out) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint32_t y = owen(x[i], seed);
+        std::uint32_t low = (y ^ seed) * 0x7FEB352Du;
+        low = (low ^ (low >> 15)) * 0x846CA68Bu;
+        out[i] = to_unit(reverse_bits(y), low);
+    }
 }
 
 }  // namespace
@@ -106,30 +116,31 @@ void Sobol::points(const std::uint64_t* indices, std::size_t n, double* out, std
         throw std::invalid_argument("a Sobol sequence has 2^32 points: use another seed beyond that");
     const std::size_t sobol_dims = std::min(dims_, kSobolDims);
     std::uint32_t gray[kChunk], x[kChunk];
-    std::uint64_t numbers[kChunk], words[4 * kChunk];
-    if (!scramble_) std::fill_n(words, 4 * kChunk, 0);
     Bits bits;
     for (std::size_t start = 0, count; start < n; start += count) {
         // Chunks of consecutive points start at multiples of kChunk.
         count = std::min(kChunk - indices[start] % kChunk, n - start);
-        gray_codes(indices + start, count, gray, numbers, bits);
+        gray_codes(indices + start, count, gray, bits);
         if (!bits.run) {
             count = std::min(kChunk, n - start);
-            gray_codes(indices + start, count, gray, numbers, bits);
+            gray_codes(indices + start, count, gray, bits);
         }
-        const bool run = bits.run && indices[start] % kChunk == 0;
+        // Within one, the part from the last multiple of a power of two that is not smaller.
+        std::size_t aligned = 1;
+        while (aligned < count) aligned *= 2;
+        const bool run = bits.run && indices[start] % aligned == 0;
         for (std::size_t j = 0; j < dims_; ++j) {
             double* column = out + j * stride + start;
             if (j >= sobol_dims) {
+                std::uint64_t numbers[kChunk];   // streams apart from those of the scrambles: 0, 1, ...
+                for (std::size_t i = 0; i < count; ++i) numbers[i] = indices[start + i] | (std::uint64_t{1} << 32);
                 uniform_columns(seed_, Purpose::scramble, numbers, count, static_cast<std::uint32_t>(j), 1, column, count);
                 continue;
             }
-            if (scramble_ && j % 4 == 0) random_words(seed_, Purpose::scramble, numbers, count, static_cast<std::uint32_t>(j), words);
             const std::uint32_t* v = directions_.data() + j * 32;
             const std::uint32_t shared = run ? gray[0] : bits.all;
             x[0] = 0;
-            for (int bit = 0; bit < 32 && (shared >> bit) != 0; ++bit)
-                if ((shared >> bit) & 1u) x[0] ^= v[bit];
+            for (std::size_t bit = 0; bit < 32 && (shared >> bit) != 0; ++bit) x[0] ^= (0u - ((shared >> bit) & 1u)) & v[bit];
             if (run) {
                 continue_run(x, count, v);
             } else {
@@ -137,7 +148,8 @@ void Sobol::points(const std::uint64_t* indices, std::size_t n, double* out, std
                 for (int bit = 0; bit < 32; ++bit)
                     if (((bits.any ^ bits.all) >> bit) & 1u) add_direction(x, gray, count, bit, v[bit]);
             }
-            finish(x, words + (j % 4) * count, count, scramble_, scrambles_[j], column);
+            if (scramble_) finish_scrambled(x, count, scrambles_[j], column);
+            else finish(x, count, column);
         }
     }
 }

@@ -3,8 +3,8 @@
 //
 // Directions: Joe & Kuo 2008 (sobol_directions.h). Scrambling by hashing the reversed bits, so that a bit depends only on
 // the bits above it: Burley, "Practical hash-based Owen scrambling", JCGT 9(4), 2020, with the hash of Vegdahl, "Building a
-// better LK hash" (2021), which mixes better. The seed of each dimension comes from Philox, and the bits below the 32nd are
-// independent, as in an exact Owen scrambling of the first 2^32 points. Dimensions beyond 1,024 are independent uniforms.
+// better LK hash" (2021), which mixes better. The seed of each dimension comes from Philox, and the 20 bits below the 32nd are a
+// hash of those above them. Dimensions beyond 1,024 are independent uniforms.
 //
 // Point i is the exclusive or of the directions of the bits of i's Gray code. The points of a block share most of these bits, so
 // that a coordinate costs a few operations for each bit in which they differ; of consecutive ones it costs one, since the second

@@ -8,26 +8,39 @@ namespace hpo {
 
 namespace {
 
-constexpr std::size_t kPart = 2048;   // configurations: a column is 16 KiB
-constexpr std::size_t kGrain = 8192;  // that are worth a thread
+constexpr std::size_t kGrain = 8192;  // configurations that are worth a thread
+
+// Configurations at a time: a power of two whose columns stay in the first cache.
+std::size_t part_of(std::size_t dims) {
+    std::size_t part = 1024;
+    while (part > 64 && part * dims * sizeof(double) > 24 * 1024) part /= 2;
+    return part;
+}
 
 }  // namespace
 
+void ConfigStream::each(Index first, std::size_t n, Form form, int threads, const Use& use) const {
+    const std::size_t part = part_of(dims()), stride = part + 8;   // no power of two: columns would share the places of a cache
+    parallel_for(n, threads, kGrain, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> block(dims() * stride);
+        for (std::size_t i = begin, count; i < end; i += count) {
+            const auto at = first + static_cast<Index>(i);
+            count = std::min(part - static_cast<std::size_t>(at % Index{part}), end - i);   // a Sobol sequence is fastest from such positions on
+            range(at, count, form, block.data(), stride);
+            use(i, count, block.data(), stride);
+        }
+    });
+}
+
 void ConfigStream::columns(Index first, Form form, int threads, Matrix out) const {
-    parallel_for(out.cols, threads, kGrain, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; i += kPart)
-            range(first + static_cast<Index>(i), std::min(kPart, end - i), form, out.data + i, out.cols);
+    each(first, out.cols, form, threads, [&](std::size_t i, std::size_t n, const double* block, std::size_t stride) {
+        for (std::size_t j = 0; j < dims(); ++j) std::copy_n(block + j * stride, n, out.row(j) + i);
     });
 }
 
 void ConfigStream::rows(Index first, int threads, Matrix out) const {
-    parallel_for(out.rows, threads, kGrain, [&](std::size_t begin, std::size_t end) {
-        std::vector<double> block(out.cols * std::min(kPart, end - begin));
-        for (std::size_t i = begin; i < end; i += kPart) {
-            const std::size_t n = std::min(kPart, end - i);
-            range(first + static_cast<Index>(i), n, Form::encoded, block.data(), n);
-            to_rows(block.data(), n, out.slice(i, n));
-        }
+    each(first, out.rows, Form::encoded, threads, [&](std::size_t i, std::size_t n, const double* block, std::size_t stride) {
+        to_rows(block, stride, out.slice(i, n));
     });
 }
 

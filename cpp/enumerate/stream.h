@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -30,7 +31,10 @@ public:
     // Those at positions (n,), each below size().
     virtual void gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const = 0;
 
-    // range() in parts that stay in cache, over threads: as columns, out (d, n), or as encoded rows, out (n, d).
+    // range() in parts that stay in cache, over threads: use(i, m, block, stride) for positions first + i on, a block (d, m) each.
+    using Use = std::function<void(std::size_t i, std::size_t m, const double* block, std::size_t stride)>;
+    void each(Index first, std::size_t n, Form form, int threads, const Use& use) const;
+    // The same as columns, out (d, n), or as encoded rows, out (n, d).
     void columns(Index first, Form form, int threads, Matrix out) const;
     void rows(Index first, int threads, Matrix out) const;
 };

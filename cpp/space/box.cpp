@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -18,26 +19,31 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kChunk = 256;          // of what is computed on the stack
 constexpr double kSmallestLog = -700.0;      // hpo::exp flushes a little below
 
+// 10^|k| for the k with which x 10^k has about 12 digits before the point.
+HPO_INLINE double power_of_ten(double x, double& k) {
+    const double exponent = from_bits(((to_bits(x) >> 52) & 0x7ff) | 0x4330000000000000) - (0x1p52 + 1023.0);   // as in vmath.h
+    k = 11.0 - std::floor(exponent * 0.30102999566398120);
+    const std::uint64_t digits = to_bits(std::fabs(k) + 0x1p52);   // binary ones, from the lowest bit on
+    const double ones = (digits & 1 ? 1e1 : 1.0) * (digits & 2 ? 1e2 : 1.0), fours = (digits & 4 ? 1e4 : 1.0) * (digits & 8 ? 1e8 : 1.0);
+    return ones * fours * (digits & 16 ? 1e16 : 1.0);
+}
+
 // The decimal of about 12 digits that x is up to rounding (within `tolerance`), else x: a value that a person wrote comes
 // back as written. The powers are exact doubles, so the last operation rounds to the nearest double of that decimal. There is
 // no sum of a product in it, which some CPUs would round once and others twice: the bits are the same everywhere.
 HPO_INLINE double tidy(double x, double tolerance) {
-    const double exponent = from_bits(((to_bits(x) >> 52) & 0x7ff) | 0x4330000000000000) - (0x1p52 + 1023.0);   // as in vmath.h
-    const double k = 11.0 - std::floor(exponent * 0.30102999566398120);
-    const double size = std::fabs(k);
-    // 10^size by its binary digits.
-    double rest = size, power = rest >= 16.0 ? 1e16 : 1.0;
-    rest = rest >= 16.0 ? rest - 16.0 : rest;
-    power = rest >= 8.0 ? power * 1e8 : power;
-    rest = rest >= 8.0 ? rest - 8.0 : rest;
-    power = rest >= 4.0 ? power * 1e4 : power;
-    rest = rest >= 4.0 ? rest - 4.0 : rest;
-    power = rest >= 2.0 ? power * 1e2 : power;
-    rest = rest >= 2.0 ? rest - 2.0 : rest;
-    power = rest >= 1.0 ? power * 1e1 : power;
-    const double up = k >= 0.0 ? power : 1.0, down = k >= 0.0 ? 1.0 : power;
+    double k;
+    const double power = power_of_ten(x, k), up = k >= 0.0 ? power : 1.0, down = k >= 0.0 ? 1.0 : power;
     const double r = std::rint(x * up / down) * down / up;
-    return size <= 22.0 && std::fabs(r - x) <= tolerance ? r : x;
+    return std::fabs(k) <= 22.0 && std::fabs(r - x) <= tolerance ? r : x;
+}
+
+// Not negative only if tidy(x, tolerance) is x, as of nearly every x below 10^12: it spares the divisions. (5e-16: four roundings.)
+HPO_INLINE double far_from_decimals(double x, double tolerance) {
+    double k;
+    const double power = power_of_ten(x, k), scaled = x * power;
+    const double far = std::fabs(scaled - std::rint(scaled)) - (tolerance * power * 1.000001 + std::fabs(scaled) * 5e-16);
+    return k < 0.0 ? -1.0 : far;
 }
 
 struct Range {   // of a real column, and the line t(u) = offset + u width, measured from the nearer end: both bounds come back exactly
@@ -48,15 +54,9 @@ HPO_INLINE double on_line(double u, const Range& r) {
     return u <= 0.5 ? std::fma(u, r.width, r.offset) : std::fma(u - 1.0, r.width, r.end);
 }
 
-HPO_INLINE double finish(double u, double x, double tolerance, const Range& r) {
-    const double y = tidy(x, tolerance);
-    const double inside = y < r.low ? r.low : y > r.high ? r.high : y;
-    return u == 0.0 ? r.low : u == 1.0 ? r.high : inside;
-}
-
-HPO_CLONES void decode_linear(const double* u, double* out, std::size_t n, const Range& range, double tolerance) {
-    const Range r = range;
-    for (std::size_t i = 0; i < n; ++i) out[i] = finish(u[i], on_line(u[i], r), tolerance, r);
+HPO_INLINE double inside(double u, double x, const Range& r) {
+    const double y = x < r.low ? r.low : x > r.high ? r.high : x;
+    return u == 0.0 ? r.low : u == 1.0 ? r.high : y;
 }
 
 HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& range) {
@@ -64,10 +64,22 @@ HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& r
     for (std::size_t i = 0; i < n; ++i) out[i] = on_line(u[i], r);
 }
 
-// x (n,): e^t in, the values out; the tolerance is relative.
-HPO_CLONES void finish_log(const double* u, double* x, std::size_t n, const Range& range, double tolerance) {
+// x (n,), n <= kChunk: values of u (n,), up to rounding in, in full out. The tolerance is absolute + relative x, one of them 0.
+HPO_CLONES void finish(const double* u, double* x, std::size_t n, const Range& range, double absolute, double relative) {
     const Range r = range;
-    for (std::size_t i = 0; i < n; ++i) x[i] = finish(u[i], x[i], x[i] * tolerance, r);
+    constexpr double tiny = std::numeric_limits<double>::min(), below_one = 1.0 - std::numeric_limits<double>::epsilon() / 2;
+    std::uint64_t signs[kChunk];   // the highest bit is set where x may not be the value yet
+    for (std::size_t i = 0; i < n; ++i)
+        signs[i] = to_bits(far_from_decimals(x[i], absolute + relative * x[i])) | to_bits(x[i] - r.low) | to_bits(r.high - x[i]) |
+                   to_bits(u[i] - tiny) | to_bits(below_one - u[i]);
+    for (std::size_t i = n; i % 8 != 0; ++i) signs[i] = 0;
+    for (std::size_t start = 0; start < n; start += 8) {
+        const std::uint64_t* s = signs + start;
+        const std::uint64_t some = (s[0] | s[1]) | (s[2] | s[3]) | (s[4] | s[5]) | (s[6] | s[7]);
+        if (!(some >> 63)) continue;
+        for (std::size_t i = start; i < start + 8; ++i)
+            if (signs[i] >> 63) x[i] = inside(u[i], tidy(x[i], absolute + relative * x[i]), r);
+    }
 }
 
 // The largest k with k <= u m, of the exact product: near 2^52 levels the rounded one can be the next integer.
@@ -91,6 +103,11 @@ HPO_CLONES bool log_levels(double* v, std::size_t n, double first, double m) {
         v[i] = at_most(k < 0.0 ? 0.0 : k, m - 1.0);
     }
     return unsure != 0;
+}
+
+// k (n,): levels in, the middles of their cells out.
+HPO_CLONES void middles(double* k, std::size_t n, double m) {
+    for (std::size_t i = 0; i < n; ++i) k[i] = (k[i] + 0.5) / m;
 }
 
 HPO_CLONES void choices(double* u, std::size_t n, double m) {
@@ -221,18 +238,18 @@ void Box::decode(std::size_t j, const double* u, double* out, std::size_t n) con
     const Range range{c.low, c.high, s.offset, s.width, s.offset + s.width};
     if (s.width == 0.0) {
         for (std::size_t i = 0; i < n; ++i) out[i] = std::isnan(u[i]) ? kNaN : c.low;
-    } else if (!c.log) {
-        decode_linear(u, out, n, range, 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width}));
-    } else {
-        double t[kChunk];
-        for (std::size_t start = 0; start < n; start += kChunk) {
-            const std::size_t m = std::min(kChunk, n - start);
-            line(u + start, t, m, range);
-            if (s.offset > kSmallestLog) hpo::exp(t, t, m);
-            else std::transform(t, t + m, t, [](double x) { return std::exp(x); });
-            finish_log(u + start, t, m, range, eps * (2.0 + std::abs(s.offset) + s.width));
-            std::copy_n(t, m, out + start);
-        }
+        return;
+    }
+    const double absolute = c.log ? 0.0 : 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width});
+    const double relative = c.log ? eps * (2.0 + std::abs(s.offset) + s.width) : 0.0;
+    double t[kChunk];
+    for (std::size_t start = 0; start < n; start += kChunk) {
+        const std::size_t m = std::min(kChunk, n - start);
+        line(u + start, t, m, range);
+        if (c.log && s.offset > kSmallestLog) hpo::exp(t, t, m);
+        else if (c.log) std::transform(t, t + m, t, [](double x) { return std::exp(x); });
+        finish(u + start, t, m, range, absolute, relative);
+        std::copy_n(t, m, out + start);
     }
 }
 
@@ -331,9 +348,11 @@ void Box::from_unit(double* columns, std::size_t n, std::size_t stride, Form for
     }
     for (std::size_t j = 0; j < dims(); ++j) {
         double* column = columns + j * stride;
-        const bool real = columns_[j].kind == Kind::real;
-        if (form == Form::raw && real) decode(j, column, column, n);
-        if (form == Form::encoded && (!real || scales_[j].width == 0.0))
+        const Column& c = columns_[j];
+        if (form == Form::raw && c.kind == Kind::real) decode(j, column, column, n);
+        if (form == Form::raw) continue;
+        if (c.kind == Kind::ordered && !c.log) middles(column, n, scales_[j].width);
+        else if (c.kind == Kind::ordered || (c.kind == Kind::real && scales_[j].width == 0.0))
             for (std::size_t i = 0; i < n; ++i) column[i] = encode(j, column[i]);
     }
 }

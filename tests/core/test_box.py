@@ -36,6 +36,23 @@ def test_real_columns_decode_and_encode_as_the_oracle_to_rounding(column, u):
     np.testing.assert_allclose(back, u, rtol=0, atol=1e-15 + 2e-15 * max(abs(lower), abs(upper), 1.0) / (upper - lower))
 
 
+@pytest.mark.parametrize(("low", "high", "log"), [(0.0, 1.0, False), (-3.0, 7e5, False), (2.0, 9e13, False), (1e-9, 1e4, True), (1e-9, 1e21, True)])
+def test_decimals_come_back_as_written_at_any_place_of_a_block(low, high, log):
+    """Decoding looks closely only at numbers near a decimal: none may be missed, and none be changed by its neighbours."""
+    rng = np.random.default_rng(5)
+    at = rng.uniform(size=20000)
+    values = np.exp(np.log(low) + at * np.log(high / low)) if log else low + at * (high - low)
+    values = np.array([float(f"{v:.{digits}g}") for v, digits in zip(values, rng.integers(1, 8 if log else 12, values.size), strict=True)])
+    values = values[(values >= low) & (values <= high) & ((np.abs(values) > 1e-3 * high) | log)]   # others lose digits in u
+    box = box_of([Column(REAL, log=log, low=low, high=high)])
+    u = box.encode(one(values))
+    u[rng.random(len(u)) < 0.3] = 0.4321   # among others
+    back = box.decode(u)[:, 0]
+    written = u[:, 0] != 0.4321
+    assert back[written].tolist() == values[written].tolist()
+    assert back.tolist() == [box.decode(one([x]))[0, 0] for x in u[:, 0]]
+
+
 @given(reals)
 @settings(deadline=None)
 def test_both_bounds_of_a_real_column_come_back_exactly(column):

@@ -63,6 +63,22 @@ def test_scrambled_dimensions_differ_from_each_other():
     assert np.unique(points, axis=1).shape == (128, 1024)
 
 
+def test_the_bits_below_the_32nd_are_as_if_independent():
+    n, d = 4096, 8
+    points = _core.Sobol(d, 5).points(0, n)
+    high = np.floor(points * 2**32)
+    low = points * 2**32 - high
+    assert (low * 2**20 == np.floor(low * 2**20)).all()
+    assert np.unique(low).size > 0.95 * n * d
+    for k in range(20):   # each bit by itself, and against those of the other dimensions and of the next points
+        bit = np.floor(low * 2 ** (k + 1)) % 2
+        assert np.abs(bit.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(n)
+    together = np.corrcoef(np.hstack([low[:-1], low[1:], high[:-1]]).T)[:d]
+    together[np.arange(d), np.arange(d)] = 0
+    assert np.abs(together).max() < 5 / np.sqrt(n)
+    assert (_core.Sobol(d, 5, False).points(0, n) * 2**32 % 1 == 0).all()
+
+
 def test_scrambled_points_have_uniform_moments_over_seeds():
     """Each single point is uniform over the scramblings: the mean of point 0 and 1 over many seeds is 1/2, the variance 1/12."""
     sample = np.array([_core.Sobol(4, seed).points(0, 2) for seed in range(3000)])
