@@ -106,7 +106,7 @@ def posterior_of(kind: str, number: int) -> Posterior:
     rng = np.random.default_rng([number, kind == "mixed"])
     space = space_of(kind, rng)
     n = int(rng.integers(10, 201))
-    engines = {name: hf.samplers.GP(acquisition=name, beta=BETA, main_effects=False).start(space, number, 1) for name in ACQUISITIONS}
+    engines = {name: hf.samplers.GP(acquisition=name, beta=BETA, beta_growth=0, main_effects=False).start(space, number, 1) for name in ACQUISITIONS}
     choices = choices_of(space)
     fn = function_of(number % 4, choices, rng)
     wide, fresh = np.split(space.sample(n, seed=number), [(n + 1) // 2])

@@ -294,6 +294,7 @@ class GpOptions(metaclass=_pybind11_type):
         input_warp: bool,
         acquire: int,
         beta: float,
+        beta_growth: float,
         prior_strength: float,
     ) -> None: ...
 

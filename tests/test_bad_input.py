@@ -203,7 +203,7 @@ SPACE_METHODS = {
     "decode": 1,
     "columns": 1,
     "params": 0,
-    "values": 0,
+    "read": 0,
     "feasible": 1,
     "encode": 1,
     "encode_partial": 1,

@@ -27,7 +27,7 @@ void GpOptions::check() const {
     for (const Normal& prior : {priors.length, priors.signal, priors.noise})
         if (!(prior.deviation > 0.0 && std::isfinite(prior.mean))) throw std::invalid_argument("priors must have a finite mean and a positive deviation");
     if (!(prior_strength >= 0.0 && std::isfinite(prior_strength))) throw std::invalid_argument("prior_strength must be finite and not negative");
-    if (!(beta >= 0.0)) throw std::invalid_argument("beta must not be negative");
+    if (!(beta >= 0.0 && beta_growth >= 0.0)) throw std::invalid_argument("beta and beta_growth must not be negative");
 }
 
 Gp::Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t seed, int threads)
@@ -105,7 +105,8 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     std::vector<double> incumbents;
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
-    const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, options_.beta};
+    const double beta = options_.beta + options_.beta_growth * std::log(std::max(static_cast<double>(n) / kFewObservations, 1.0));
+    const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
     const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
     Maximizer maximizer(box_, features_, process_, acquisition, prior_weight, options_.maximize);
     // The fantasies stay behind: the next call conditions on what it is given.

@@ -29,12 +29,15 @@ struct GpOptions {
     Smoothness smoothness = Smoothness::matern52;
     Priors priors;
     Acquire acquire = Acquire::lcb;
-    double beta = 1.8;
+    double beta = 1.8;              // with up to kFewObservations
+    double beta_growth = 0.4;       // for each factor e of them beyond
     double prior_strength = 3.0;    // weight of the box's priors, divided by the number of observations
     MaximizeOptions maximize;
 
     void check() const;
 };
+
+constexpr double kFewObservations = 10.0;
 
 struct GpSuggested {
     bool is_gp = true;    // false: a uniform draw, every candidate was infeasible or seen

@@ -16,7 +16,8 @@ namespace hpo {
 namespace {
 
 GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> signal_prior,
-                       std::pair<double, double> noise_prior, bool main_effects, bool input_warp, int acquire, double beta, double prior_strength) {
+                       std::pair<double, double> noise_prior, bool main_effects, bool input_warp, int acquire, double beta, double beta_growth,
+                       double prior_strength) {
     GpOptions o;
     o.smoothness = static_cast<Smoothness>(smoothness);
     o.priors.length = {length_prior.first, length_prior.second};
@@ -26,6 +27,7 @@ GpOptions make_options(int smoothness, std::pair<double, double> length_prior, s
     o.priors.warped = input_warp;
     o.acquire = static_cast<Acquire>(acquire);
     o.beta = beta;
+    o.beta_growth = beta_growth;
     o.prior_strength = prior_strength;
     o.check();
     return o;
@@ -54,7 +56,8 @@ void register_gp(py::module_& m) {
 
     py::class_<GpOptions>(m, "GpOptions")
         .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("signal_prior"),
-             py::arg("noise_prior"), py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"), py::arg("prior_strength"));
+             py::arg("noise_prior"), py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"),
+             py::arg("beta_growth"), py::arg("prior_strength"));
 
     py::class_<Gp>(m, "Gp")
         .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),

@@ -37,7 +37,9 @@ class GP:
         probability of improvement, over the best posterior mean at an observation; or minus a function that is drawn from the
         posterior, jointly at the 512 candidates with the largest optimistic bounds.
     beta : float, default 1.8
-        Deviations of the optimistic bound.
+        Deviations of the optimistic bound with up to 10 observations.
+    beta_growth : float, default 0.4
+        What every factor e of observations beyond 10 adds to `beta`: the longer a search, the more of it goes into what is uncertain.
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
     main_effects : bool, default True
@@ -73,6 +75,7 @@ class GP:
     Snoek et al., "Input warping for Bayesian optimization of non-stationary functions", ICML 2014 (the warp of the inputs).
     Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
     Hvarfner et al., "piBO: augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022 (priors).
+    Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010 (a bound that grows with the logarithm of the rounds).
     Song et al., "The Vizier Gaussian process bandit algorithm", arXiv:2408.11527 (lcb with 1.8 deviations, half-rank warping).
     """
 
@@ -82,6 +85,7 @@ class GP:
     kernel: str = "matern52"
     acquisition: str = "lcb"
     beta: float = 1.8
+    beta_growth: float = 0.4
     warp: str = "half-rank"
     main_effects: bool = True
     input_warp: bool = False
@@ -98,7 +102,7 @@ class GP:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
         for name in ("main_effects", "input_warp"):
             check_flag("GP", name, getattr(self, name))
-        for name in ("beta", "prior_strength"):
+        for name in ("beta", "beta_growth", "prior_strength"):
             value = getattr(self, name)
             if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
                 raise TypeError(f"{name}={value!r} must be a number")
@@ -170,6 +174,7 @@ class GPEngine:
             input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),
             beta=float(sampler.beta),
+            beta_growth=float(sampler.beta_growth),
             prior_strength=float(sampler.prior_strength),
         )
         self._core = _core.Gp(space.box, space.grid, options, seed, threads)

@@ -21,7 +21,7 @@ seeds = st.integers(0, 2**31)
 def gp_of(columns, *, kernel="matern52", seed=0, **changes):
     options = {
         "smoothness": KERNELS.index(kernel), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
-        "main_effects": True, "input_warp": False, "acquire": 1, "beta": 1.8, "prior_strength": 3.0,
+        "main_effects": True, "input_warp": False, "acquire": 1, "beta": 1.8, "beta_growth": 0.0, "prior_strength": 3.0,
     }
     box = box_of(columns)
     return _core.Gp(box, _core.Grid(box), _core.GpOptions(**{**options, **changes}), seed, 1)
@@ -156,6 +156,15 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
     near = np.clip(row + np.random.default_rng(0).normal(0, 0.02, size=(2000, len(CONTINUOUS))), 0, 1)
     many = np.vstack([rows_of(CONTINUOUS, 5000, 9), near])
     assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
+
+
+@pytest.mark.parametrize(("n", "beta"), [(5, 1.8), (10, 1.8), (40, 1.8 + 0.5 * np.log(4))])
+def test_the_optimistic_bound_widens_with_the_logarithm_of_the_observations(n, beta):
+    rows, y, theta = data(CONTINUOUS, n, 4)
+    gp = gp_of(CONTINUOUS, acquire=0, beta_growth=0.5)
+    row, how = gp.suggest(n, 1, rows, y, theta, n, none_pending(CONTINUOUS), None, _core.RowSet(len(CONTINUOUS)))
+    mean, variance = gp.posterior(rows, y, theta, n, row)
+    assert how[0][1] == pytest.approx(beta * np.sqrt(variance[0]) - mean[0], rel=1e-9)
 
 
 def test_thompson_sampling_chooses_a_row_as_often_as_it_is_the_best_of_the_posterior():

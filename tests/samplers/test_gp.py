@@ -15,6 +15,7 @@ from hpo_fast.samplers.gp import schedule
     (ValueError, "n_startup=-1", {"n_startup": -1}), (TypeError, "n_startup=1.5", {"n_startup": 1.5}),
     (ValueError, "kernel='rq'.*matern52", {"kernel": "rq"}), (ValueError, "acquisition='ei'.*log_ei", {"acquisition": "ei"}),
     (ValueError, "warp=None", {"warp": None}), (ValueError, "beta=-1", {"beta": -1}), (ValueError, "beta=inf", {"beta": np.inf}),
+    (ValueError, "beta_growth=-1", {"beta_growth": -1}),
     (TypeError, "beta='a'", {"beta": "a"}), (TypeError, "length_prior=1", {"length_prior": 1}),
     (ValueError, "noise_prior=.*above 0", {"noise_prior": (0, 0)}), (ValueError, "max_observations=3", {"max_observations": 3}),
     (TypeError, "input_warp=1", {"input_warp": 1}), (TypeError, "main_effects=0", {"main_effects": 0}),
