@@ -6,6 +6,7 @@
 // The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating; benchmarks/bench_acquisition.py
 // compares what the three find.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -26,6 +27,10 @@ struct MaximizeOptions {
     std::size_t n_starts = 10;
     std::size_t n_rounds = 20;       // alternations at most; a start that no discrete change improves has no more of them
     std::size_t n_evaluations = 40;  // of an L-BFGS-B search
+
+    // For suggestions beside pending trials, of which a batch needs many at once: what is assumed of the pending ones is a guess
+    // anyway, and regret is no larger (benchmarks/quality/results/choices.md).
+    MaximizeOptions beside_pending() const { return {n_uniform / 4, n_local / 4, std::min<std::size_t>(n_starts, 3), n_rounds, n_evaluations}; }
 };
 
 class Maximizer {

@@ -108,11 +108,14 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     const double beta = options_.beta + options_.beta_growth * std::log(std::max(static_cast<double>(n) / kFewObservations, 1.0));
     const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
     const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
-    Maximizer maximizer(box_, features_, process_, acquisition, prior_weight, options_.maximize);
+    const MaximizeOptions less = options_.maximize.beside_pending();
+    Maximizer alone(box_, features_, process_, acquisition, prior_weight, options_.maximize);
+    Maximizer beside_pending(box_, features_, process_, acquisition, prior_weight, less);
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
         const Stream stream(seed_, number + i, Purpose::gp);
+        Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
         if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {
             how[i].is_gp = true;
         } else {

@@ -158,6 +158,20 @@ def test_the_acquisition_value_reported_is_that_of_the_row():
     assert _core.acquisition(1, *gp.posterior(rows, y, theta, 30, many), best, 1.8)[0].max() <= value + 1e-6
 
 
+def test_a_suggestion_beside_pending_ones_has_nearly_the_largest_value_of_the_posterior_that_knows_them():
+    rows, y, theta = data(CONTINUOUS, 30, 4)
+    theta[: len(CONTINUOUS)] = [1.0] * len(CONTINUOUS)   # smooth: few hills
+    gp = gp_of(CONTINUOUS, acquire=0)
+    batch, how = gp.suggest(30, 4, rows, y, theta, 30, none_pending(CONTINUOUS), None, _core.RowSet(len(CONTINUOUS)))
+    for i, row in enumerate(batch):   # pending ones count as observed at their posterior mean
+        known, targets = np.vstack([rows, batch[:i]]), np.append(y, gp.posterior(rows, y, theta, 30, batch[:i])[0])
+        near = np.clip(row + np.random.default_rng(i).normal(0, 0.02, size=(2000, len(CONTINUOUS))), 0, 1)
+        many = np.vstack([row[None], rows_of(CONTINUOUS, 5000, 9), near])
+        values = _core.acquisition(0, *gp.posterior(known, targets, theta, 30, many), 0.0, 1.8)[0]
+        assert how[i][1] == pytest.approx(values[0], rel=1e-7)
+        assert values.max() <= values[0] + 0.1   # its search is a smaller one
+
+
 @pytest.mark.parametrize(("n", "beta"), [(5, 1.8), (10, 1.8), (40, 1.8 + 0.5 * np.log(4))])
 def test_the_optimistic_bound_widens_with_the_logarithm_of_the_observations(n, beta):
     rows, y, theta = data(CONTINUOUS, n, 4)
