@@ -30,7 +30,7 @@ struct GpOptions {
     Priors priors;
     Acquire acquire = Acquire::lcb;
     double beta = 1.8;              // with up to kFewObservations
-    double beta_growth = 0.4;       // for each factor e of them beyond
+    double beta_growth = 0.5;       // for each factor e of them beyond
     double prior_strength = 3.0;    // weight of the box's priors, divided by the number of observations
     MaximizeOptions maximize;
 

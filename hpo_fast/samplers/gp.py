@@ -38,7 +38,7 @@ class GP:
         posterior, jointly at the 512 candidates with the largest optimistic bounds.
     beta : float, default 1.8
         Deviations of the optimistic bound with up to 10 observations.
-    beta_growth : float, default 0.4
+    beta_growth : float, default 0.5
         What every factor e of observations beyond 10 adds to `beta`: the longer a search, the more of it goes into what is uncertain.
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
@@ -85,7 +85,7 @@ class GP:
     kernel: str = "matern52"
     acquisition: str = "lcb"
     beta: float = 1.8
-    beta_growth: float = 0.4
+    beta_growth: float = 0.5
     warp: str = "half-rank"
     main_effects: bool = True
     input_warp: bool = False
