@@ -23,7 +23,7 @@ class Auto:
     trials told                    model
     =============================  ================================================================================
     fewer than `n_startup`         none: points of a scrambled Sobol sequence
-    fewer than ``3 * n_startup``   :class:`GP`, which needs the fewest trials to find what matters
+    fewer than ``5 * n_startup``   :class:`GP`, which needs the fewest trials to find what matters
     up to `gp_until`               :class:`GP`, and :class:`TPE` for every third trial: they are misled by different
                                    things, and each learns from what the other found
     more                           :class:`TPE`, whose cost does not grow with the history
@@ -75,7 +75,7 @@ class AutoEngine:
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
         if self._told > self._sampler.gp_until:
             return self._tpe.suggest(n, number, pending, seen)
-        if self._told < 3 * self._sampler.n_startup:
+        if self._told < 5 * self._sampler.n_startup:
             return self._gp.suggest(n, number, pending, seen)
         # One by one, as a batch must be what single asks would give; runs of the same model go together.
         rows, infos = np.empty((0, pending.shape[1])), list[TrialInfo]()

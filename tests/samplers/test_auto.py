@@ -29,8 +29,8 @@ def test_the_table():
         models.append(t.info.model)
         opt.tell(t, fn(t.params))
     assert models[:5] == ["sobol"] * 5
-    assert models[5:15] == ["gp"] * 10
-    assert models[15:41] == ["tpe" if i % 3 == 2 else "gp" for i in range(15, 41)]
+    assert models[5:25] == ["gp"] * 20
+    assert models[25:41] == ["tpe" if i % 3 == 2 else "gp" for i in range(25, 41)]
     assert models[41:] == ["tpe"] * 19
 
 
@@ -52,7 +52,7 @@ def test_a_batch_is_what_single_asks_give(batch):
 
 def test_a_batch_beyond_the_end_of_the_space_gives_what_is_left():
     space = hf.Space({"n": hf.Int(0, 35)})
-    opt = hf.Optimizer(space, Auto(), seed=0)
+    opt = hf.Optimizer(space, Auto(n_startup=5), seed=0)
     for _ in range(33):
         t = opt.ask()
         opt.tell(t, t["n"])
