@@ -129,13 +129,15 @@ void Gp::posterior(ConstMatrix rows, const double* y, const Theta& theta, std::s
     const std::lock_guard<std::mutex> lock(mutex_);
     const OneBlasThread one;
     condition(rows, y, theta, n_factored);
-    const std::size_t f = features_.size(), batches = (queries.rows + kBatch - 1) / kBatch;
+    const std::size_t f = features_.size(), n = rows.rows, batches = (queries.rows + kBatch - 1) / kBatch;
+    const std::vector<double> inverse = queries.rows > n ? process_.inverse_factor() : std::vector<double>();   // pays beyond about n queries
+    const ConstMatrix inverse_factor{inverse.empty() ? nullptr : inverse.data(), n, n};
     parallel_for(batches, threads_, 2, [&](std::size_t begin, std::size_t end) {
         std::vector<double> z(kBatch * f);
         for (std::size_t i = begin * kBatch; i < std::min(end * kBatch, queries.rows); i += kBatch) {
             const std::size_t q = std::min(kBatch, queries.rows - i);
             features_.map(queries.slice(i, q), {z.data(), q, f});
-            process_.posterior({z.data(), q, f}, mean + i, variance + i);
+            process_.posterior({z.data(), q, f}, mean + i, variance + i, inverse_factor);
         }
     });
 }

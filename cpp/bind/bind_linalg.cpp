@@ -47,11 +47,13 @@ void load_lapack(const py::dict& lapack_capsules, const py::dict& blas_capsules,
     Lapack t;
     take(lapack_capsules, "dpotrf", "cidii", t.dpotrf);
     take(lapack_capsules, "dpotri", "cidii", t.dpotri);
+    take(lapack_capsules, "dtrtri", "ccidii", t.dtrtri);
     take(blas_capsules, "dgemm", "cciiiddididdi", t.dgemm);
     take(blas_capsules, "dgemv", "ciiddididdi", t.dgemv);
     take(blas_capsules, "dsyrk", "cciiddiddi", t.dsyrk);
     take(blas_capsules, "dsymm", "cciiddididdi", t.dsymm);
     take(blas_capsules, "dtrsm", "cccciiddidi", t.dtrsm);
+    take(blas_capsules, "dtrmm", "cccciiddidi", t.dtrmm);
     take(blas_capsules, "dtrsv", "cccididi", t.dtrsv);
     t.get_threads = reinterpret_cast<int (*)()>(get_threads);
     t.set_threads = reinterpret_cast<void (*)(int)>(set_threads);

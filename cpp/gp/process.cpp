@@ -155,7 +155,7 @@ void Process::mean(ConstMatrix z, double* out, double* variance_bound) const {
     if (!variance_bound) return;
     for (std::size_t i = 0; i < q; ++i) {
         const double most = largest_product(at.k.data() + i * n, reach_.data(), n);
-        variance_bound[i] = at.prior[i] - most * most;
+        variance_bound[i] = std::max(at.prior[i] - most * most, kSmallestVariance * signal_);
     }
 }
 
@@ -166,18 +166,31 @@ void Process::times_alpha(ConstMatrix k, double* out) const {
     else std::fill_n(out, k.rows, 0.0);
 }
 
-void Process::posterior(ConstMatrix z, double* mean, double* variance) const {
-    posterior(z, mean, variance, {}, {});
+void Process::moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const {
+    const std::size_t q = at.prior.size(), n = size();
+    const Matrix k{at.k.data(), q, n};
+    times_alpha(k, mean);
+    if (inverse_factor.data) multiply_lower(inverse_factor, k);
+    else cholesky_.solve_lower(k);
+    for (std::size_t i = 0; i < q; ++i) variance[i] = std::max(at.prior[i] - squared_length(k.row(i), n), kSmallestVariance * signal_);
+}
+
+std::vector<double> Process::inverse_factor() const {
+    std::vector<double> out(size() * size());
+    cholesky_.inverse_factor({out.data(), size(), size()});
+    return out;
+}
+
+void Process::posterior(ConstMatrix z, double* mean, double* variance, ConstMatrix inverse_factor) const {
+    Queries at = queries(z, false);
+    moments(at, mean, variance, inverse_factor);
 }
 
 void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_mean, Matrix d_variance) const {
     const std::size_t q = z.rows, n = size(), f = features_.size(), g = effects_.size();
-    Queries at = queries(z, d_mean.data != nullptr);
-    times_alpha({at.k.data(), q, n}, mean);
+    Queries at = queries(z, true);
+    moments(at, mean, variance, {});
     std::vector<double>& v = at.k;   // L^-1 k, then K^-1 k
-    cholesky_.solve_lower({v.data(), q, n});
-    for (std::size_t i = 0; i < q; ++i) variance[i] = std::max(at.prior[i] - squared_length(v.data() + i * n, n), kSmallestVariance * signal_);
-    if (!d_mean.data) return;
     cholesky_.solve_upper({v.data(), q, n});
     // Of the stationary kernel d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a): both as
     // one product with the points. In scaled coordinates x, then by the chain rule.

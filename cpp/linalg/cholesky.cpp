@@ -70,6 +70,19 @@ void Cholesky::solve_lower(Matrix b) const { solve(b, 'T'); }
 
 void Cholesky::solve_upper(Matrix b) const { solve(b, 'N'); }
 
+void Cholesky::inverse_factor(Matrix out) const {
+    std::fill_n(out.data, out.rows * out.cols, 0.0);
+    for (std::size_t i = 0; i < n_; ++i) std::copy_n(row(i), i + 1, out.row(i));
+    int n = static_cast<int>(n_), ld = static_cast<int>(out.cols), info = 0;
+    if (n > 0) lapack().dtrtri(&kUpper, &kNonUnit, &n, out.data, &ld, &info);
+}
+
+void multiply_lower(ConstMatrix l, Matrix b) {
+    int n = static_cast<int>(l.rows), m = static_cast<int>(b.rows), ldl = static_cast<int>(l.cols), ldb = static_cast<int>(b.cols);
+    char transposed = 'T';
+    if (n > 0 && m > 0) lapack().dtrmm(&kLeft, &kUpper, &transposed, &kNonUnit, &n, &m, &kOne, const_cast<double*>(l.data), &ldl, b.data, &ldb);
+}
+
 double Cholesky::log_determinant() const {
     double sum = 0.0;
     for (std::size_t i = 0; i < n_; ++i) sum += std::log(row(i)[i]);

@@ -87,6 +87,14 @@ def test_the_posterior_equals_scikit_learns():
     np.testing.assert_allclose(np.sqrt(variance), deviation, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("n", [1, 12, 60])
+def test_many_queries_have_the_posterior_of_few(n):
+    rows, y, theta = data(CONTINUOUS, n, 3)
+    gp, queries = gp_of(CONTINUOUS), rows_of(CONTINUOUS, 400, 5)
+    single = [gp.posterior(rows, y, theta, n, queries[i : i + 1]) for i in range(400)]   # the factor solved; of many, its inverse multiplied
+    np.testing.assert_allclose(gp.posterior(rows, y, theta, n, queries), np.array(single)[:, :, 0].T, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("n_factored", [1, 7, 20])
 def test_appended_rows_give_the_posterior_of_the_whole(n_factored):
     rows, y, theta = data(CONTINUOUS, 30, 3)
