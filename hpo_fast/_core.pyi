@@ -170,7 +170,7 @@ class Permutation(metaclass=_pybind11_type):
     def inverse(self, element: int) -> int: """The place of an element."""
 
 class Sobol(metaclass=_pybind11_type):
-    """The Sobol sequence in `dims` dimensions, Owen-scrambled unless told otherwise."""
+    """The Sobol sequence in `dims` dimensions, scrambled unless told otherwise."""
 
     def __init__(self, dims: int, seed: int, scramble: bool = True) -> None: ...
     def points(self, first: int, n: int) -> _Array: """Points (n, dims) number [first, first + n) in [0, 1)."""

@@ -417,7 +417,7 @@ class Uniform(Stream):
 
 
 class Sobol(Stream):
-    """The Owen-scrambled Sobol sequence: points more evenly spread than random ones.
+    """The scrambled Sobol sequence: points more evenly spread than random ones.
 
     Parameters
     ----------
@@ -435,8 +435,9 @@ class Sobol(Stream):
 
     Notes
     -----
-    Item i is point i of the sequence. Points that violate a requirement are left out as in :class:`Grid`. Parameters beyond the
-    1,024th are independent uniforms. Sources: ``cpp/enumerate/sobol.h``.
+    Item i is point i of the sequence, scrambled by Matousek's random matrices and a random shift, as SciPy and PyTorch do it, with 52
+    digits. Points that violate a requirement are left out as in :class:`Grid`. Parameters beyond the 1,024th are independent uniforms.
+    Sources: ``cpp/enumerate/sobol.h``.
     """
 
     def __init__(self, space: Space, n: int, seed: int = 0) -> None:

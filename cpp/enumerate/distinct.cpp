@@ -4,19 +4,15 @@
 
 namespace hpo {
 
-SobolRows::SobolRows(const Box& box, std::uint64_t seed) : box_(box), seed_(seed) {
-    sequences_.reserve(kScramblings);
-    for (std::size_t k = 0; k < kScramblings; ++k)
-        sequences_.emplace_back(box.dims(), k == 0 ? seed : Stream(seed, k, Purpose::scramble).bits(1u << 31));
-}
+SobolRows::SobolRows(const Box& box, std::uint64_t seed) : box_(box), seed_(seed), sobol_(box.dims(), seed) {}
 
 void SobolRows::row(std::uint64_t number, const Grid& grid, const Feasible& feasible, const RowSet& seen, double* out) const {
-    // One scrambling first: nearly always that is it. The others in one call of the constraint.
-    std::vector<double> buffer(kScramblings * box_.dims());
-    for (std::size_t first = 0, count = 1; first < kScramblings; first += count, count = kScramblings - first) {
+    // One shift first: nearly always that is it. The others in one call of the constraint.
+    std::vector<double> buffer(kShifts * box_.dims());
+    for (std::size_t first = 0, count = 1; first < kShifts; first += count, count = kShifts - first) {
         const Matrix rows{buffer.data(), count, box_.dims()};
         for (std::size_t k = 0; k < count; ++k) {
-            sequences_[first + k].point(number, rows.row(k));
+            sobol_.point(number, rows.row(k), static_cast<std::uint32_t>(first + k));
             box_.from_prior(rows.row(k));
         }
         std::vector<std::uint8_t> ok(count, 1);

@@ -34,19 +34,19 @@ std::size_t distinct_rows(Matrix out, RowSet& seen, const Pick& pick) {
     return done;
 }
 
-// The scrambled Sobol sequence over a box: trial t gets point t of the first scrambling in which it is acceptable, so that
-// the accepted points of each scrambling stay evenly spread.
+// The scrambled Sobol sequence over a box: trial t gets point t of the first shift of it in which that is acceptable, so that
+// the accepted points of each shift stay evenly spread.
 class SobolRows {
 public:
     SobolRows(const Box& box, std::uint64_t seed);
     void row(std::uint64_t number, const Grid& grid, const Feasible& feasible, const RowSet& seen, double* out) const;
 
 private:
-    static constexpr std::size_t kScramblings = 16;
+    static constexpr std::size_t kShifts = 16;
 
     const Box& box_;
     std::uint64_t seed_;
-    std::vector<Sobol> sequences_;
+    Sobol sobol_;
 };
 
 }  // namespace hpo

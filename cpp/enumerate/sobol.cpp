@@ -1,6 +1,7 @@
 #include "enumerate/sobol.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 #include "base/random.h"
@@ -11,146 +12,247 @@ namespace hpo {
 
 namespace {
 
-constexpr std::size_t kChunk = 256;
+constexpr std::size_t kBits = 32;        // of an index
+constexpr std::size_t kPiece = 1024;     // points of columns at a time
+constexpr std::size_t kGathered = 256;   // the same of points in any order
+constexpr std::size_t kTable = 4096;     // words of a table of rows, which stays in the first cache beside what is made of it
+constexpr std::uint64_t kOne = 0x3FF0000000000000;   // the exponent of [1, 2): 52 digits below it
 
-HPO_INLINE std::uint32_t reverse_bits(std::uint32_t x) {
-    x = ((x >> 1) & 0x55555555u) | ((x & 0x55555555u) << 1);
-    x = ((x >> 2) & 0x33333333u) | ((x & 0x33333333u) << 2);
-    x = ((x >> 4) & 0x0F0F0F0Fu) | ((x & 0x0F0F0F0Fu) << 4);
-    x = ((x >> 8) & 0x00FF00FFu) | ((x & 0x00FF00FFu) << 8);
-    return (x >> 16) | (x << 16);
+// 52 of the 53 random bits of a uniform.
+HPO_INLINE std::uint64_t digits_of(double uniform) { return static_cast<std::uint64_t>(uniform * 0x1p52); }
+
+// Of x > 0. Without a branch, which a random bit would mispredict.
+HPO_INLINE std::size_t trailing_zeros(std::uint64_t x) {
+#if defined(__GNUC__)
+    return static_cast<std::size_t>(__builtin_ctzll(x));
+#else
+    std::size_t n = 0;
+    for (; (x & 1) == 0; x >>= 1) ++n;
+    return n;
+#endif
 }
 
-// Vegdahl 2021, of reversed bits: multiplications carry only upwards, so this is a nested permutation.
-HPO_INLINE std::uint32_t owen(std::uint32_t x, std::uint32_t seed) {
-    x ^= x * 0x3D20ADEAu;
-    x += seed;
-    x *= (seed >> 16) | 1u;
-    x ^= x * 0x05526C56u;
-    x ^= x * 0x53A22864u;
-    return x;
-}
+HPO_INLINE double unit_of(std::uint64_t word) { return from_bits(word) - 1.0; }
 
-// x (n,) ^= direction where bit `bit` of gray (n,) is set.
-HPO_CLONES void add_direction(std::uint32_t* x, const std::uint32_t* gray, std::size_t n, int bit, std::uint32_t direction) {
-    for (std::size_t i = 0; i < n; ++i) x[i] ^= (0u - ((gray[i] >> bit) & 1u)) & direction;
-}
-
-// x (n,), x[0] given: the points after it, where index 0 is a multiple of n's next power of two.
-HPO_CLONES void continue_run(std::uint32_t* x, std::size_t n, const std::uint32_t* v) {
-    std::uint32_t above = 0;
-    for (std::size_t half = 1; half < n; half *= 2, ++v) {
-        const std::uint32_t flip = *v ^ above;
-        above = *v;
-        const std::size_t count = half < n - half ? half : n - half;
-        for (std::size_t i = 0; i < count; ++i) x[half + i] = x[i] ^ flip;
+// v (32,): the directions of dimension j, their first digit the highest bit; returns the place of the next dimension's initial numbers.
+const std::uint16_t* plain_directions(std::size_t j, const std::uint16_t* initial, std::uint32_t* v) {
+    if (j == 0) {
+        for (std::size_t i = 0; i < kBits; ++i) v[i] = 1u << (31 - i);
+        return initial;
     }
+    const std::uint32_t polynomial = kSobolPolynomials[j];
+    std::size_t degree = 0;
+    while ((polynomial >> (degree + 1)) != 0) ++degree;
+    for (std::size_t i = 0; i < degree; ++i) v[i] = std::uint32_t{initial[i]} << (31 - i);
+    for (std::size_t i = degree; i < kBits; ++i) {   // Joe & Kuo 2008, eq. (2)
+        v[i] = v[i - degree] ^ (v[i - degree] >> degree);
+        for (std::size_t k = 1; k < degree; ++k)
+            if ((polynomial >> (degree - k)) & 1u) v[i] ^= v[i - k];
+    }
+    return initial + degree;
 }
 
-// gray (n,), their common bits and all of their bits.
-struct Bits {
-    std::uint32_t all = 0xFFFFFFFFu, any = 0;
-    bool run = true;   // consecutive
+// A matrix over GF(2) of which column b belongs to digit b, as the products of four digits each.
+class Scramble {
+public:
+    // uniforms: two rows of 16, `stride` apart.
+    Scramble(const double* uniforms, std::size_t stride) {
+        for (std::size_t b = 0; b < kBits; ++b) {
+            const std::uint64_t diagonal = std::uint64_t{1} << (51 - b);
+            const std::uint64_t column = diagonal | (digits_of(uniforms[b % 2 * stride + b / 2]) & (diagonal - 1));
+            products_[b / 4][std::size_t{8} >> b % 4] = column;
+        }
+        for (auto& products : products_) {
+            products[0] = 0;
+            for (std::size_t k = 1; k < 16; ++k) products[k] = products[k & (k - 1)] ^ products[k & (~k + 1)];
+        }
+    }
+
+    std::uint64_t operator()(std::uint32_t v) const {
+        std::uint64_t product = 0;
+        for (std::size_t part = 0; part < 8; ++part) product ^= products_[part][(v >> (28 - 4 * part)) & 15];
+        return product;
+    }
+
+private:
+    std::uint64_t products_[8][16];
 };
-HPO_CLONES void gray_codes(const std::uint64_t* indices, std::size_t n, std::uint32_t* gray, Bits& bits) {
-    std::uint32_t all = 0xFFFFFFFFu, any = 0;
-    std::uint64_t apart = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        const std::uint64_t index = indices[i];
-        gray[i] = static_cast<std::uint32_t>(index ^ (index >> 1));
-        all &= gray[i];
-        any |= gray[i];
-        apart |= index ^ (indices[0] + i);
+
+// x (d,) ^= the rows of directions (32, d) at the bits of index.
+HPO_CLONES void combine(const std::uint64_t* directions, std::size_t d, std::uint64_t index, std::uint64_t* x) {
+    for (; index != 0; index &= index - 1) {
+        const std::uint64_t* word = directions + trailing_zeros(index) * d;
+        for (std::size_t j = 0; j < d; ++j) x[j] ^= word[j];
     }
-    bits = {all, any, apart == 0};
 }
 
-// In [0, 1): 32 bits, and 20 below them.
-HPO_INLINE double to_unit(std::uint32_t high, std::uint32_t low) {
-    return from_bits(0x3FF0000000000000 | (std::uint64_t{high} << 20) | (low >> 12)) - 1.0;
+// table (2^bits,): of each index, the exclusive or of the words at its bits, word b at words + b stride.
+HPO_INLINE void tabulate(const std::uint64_t* words, std::size_t stride, std::size_t size, std::uint64_t* table) {
+    table[0] = 0;
+    for (std::size_t half = 1; half < size; half *= 2, words += stride)
+        for (std::size_t i = 0; i < half; ++i) table[half + i] = table[i] ^ *words;
 }
 
-// out (n,) in [0, 1): x (n,), its bits reversed.
-HPO_CLONES void finish(const std::uint32_t* x, std::size_t n, double* out) {
-    for (std::size_t i = 0; i < n; ++i) out[i] = to_unit(reverse_bits(x[i]), 0);
+// out (d, n), n <= kPiece a power of two: the points whose first is x (d,), with index a multiple of n.
+HPO_CLONES void fill_columns(const std::uint64_t* x, const std::uint64_t* directions, std::size_t d, std::size_t n, double* out, std::size_t stride) {
+    constexpr std::size_t kLow = 32;
+    if (n < kLow) {
+        std::uint64_t low[kLow];
+        for (std::size_t j = 0; j < d; ++j) {
+            tabulate(directions + j, d, n, low);
+            for (std::size_t i = 0; i < n; ++i) out[j * stride + i] = unit_of(x[j] ^ low[i]);
+        }
+        return;
+    }
+    std::uint64_t low[kLow], high[kPiece / kLow];
+    for (std::size_t j = 0; j < d; ++j) {
+        tabulate(directions + j, d, kLow, low);
+        tabulate(directions + j + 5 * d, d, n / kLow, high);
+        double* column = out + j * stride;
+        for (std::size_t k = 0; k < n / kLow; ++k, column += kLow) {
+            const std::uint64_t first = x[j] ^ high[k];
+            for (std::size_t i = 0; i < kLow; ++i) column[i] = unit_of(first ^ low[i]);
+        }
+    }
 }
 
-// The same scrambled. The bits below the 32nd are a hash of those above, whose multipliers are those of Wellons' "lowbias32".
-HPO_CLONES void finish_scrambled(const std::uint32_t* x, std::size_t n, std::uint32_t seed, double* out) {
-    for (std::size_t i = 0; i < n; ++i) {
-        const std::uint32_t y = owen(x[i], seed);
-        std::uint32_t low = (y ^ seed) * 0x7FEB352Du;
-        low = (low ^ (low >> 15)) * 0x846CA68Bu;
-        out[i] = to_unit(reverse_bits(y), low);
+// out (d, n), n <= kGathered: the points indices (n,), where x (d,) has the bits of the indices but for those in `differing`.
+HPO_CLONES void fill_gathered(const std::uint64_t* x, const std::uint64_t* directions, std::size_t d, const std::uint64_t* indices, std::size_t n,
+                              std::uint64_t differing, double* out, std::size_t stride) {
+    std::uint64_t words[kGathered];
+    for (std::size_t j = 0; j < d; ++j) {
+        for (std::size_t i = 0; i < n; ++i) words[i] = x[j];
+        for (std::uint64_t left = differing; left != 0; left &= left - 1) {
+            const std::uint64_t bit = left & (~left + 1), word = directions[trailing_zeros(left) * d + j];
+            for (std::size_t i = 0; i < n; ++i) words[i] ^= (indices[i] & bit) != 0 ? word : 0;
+        }
+        for (std::size_t i = 0; i < n; ++i) out[j * stride + i] = unit_of(words[i]);
+    }
+}
+
+// table (size, d): as tabulate(), of the rows of directions (32, d), size a power of two.
+HPO_CLONES void tabulate_rows(const std::uint64_t* directions, std::size_t d, std::size_t size, std::uint64_t* table) {
+    for (std::size_t j = 0; j < d; ++j) table[j] = 0;
+    for (std::size_t half = 1; half < size; half *= 2, directions += d)
+        for (std::size_t i = 0; i < half; ++i)
+            for (std::size_t j = 0; j < d; ++j) table[(half + i) * d + j] = table[i * d + j] ^ directions[j];
+}
+
+// out (n,) of table (n,) and first, whose `period` words repeat.
+HPO_CLONES void fill_row(const std::uint64_t* table, const std::uint64_t* first, std::size_t period, std::size_t n, double* out) {
+    for (std::size_t start = 0; start < n; start += period) {
+        const std::size_t count = period < n - start ? period : n - start;
+        for (std::size_t i = 0; i < count; ++i) out[start + i] = unit_of(table[start + i] ^ first[i]);
     }
 }
 
 }  // namespace
 
 Sobol::Sobol(std::size_t dims, std::uint64_t seed, bool scramble)
-    : dims_(dims), seed_(seed), scramble_(scramble), directions_(std::min(dims, kSobolDims) * 32), scrambles_(dims) {
-    const std::uint16_t* initial = kSobolInitial;
-    for (std::size_t j = 0; j < std::min(dims, kSobolDims); ++j) {
-        std::uint32_t* v = directions_.data() + j * 32;
-        if (j == 0) {
-            for (int i = 0; i < 32; ++i) v[i] = 1u << (31 - i);
-            continue;
-        }
-        const std::uint32_t polynomial = kSobolPolynomials[j];
-        int degree = 0;
-        while ((polynomial >> (degree + 1)) != 0) ++degree;
-        for (int i = 0; i < std::min(degree, 32); ++i) v[i] = std::uint32_t{initial[i]} << (31 - i);
-        for (int i = degree; i < 32; ++i) {   // Joe & Kuo 2008, eq. (2)
-            v[i] = v[i - degree] ^ (v[i - degree] >> degree);
-            for (int k = 1; k < degree; ++k)
-                if ((polynomial >> (degree - k)) & 1u) v[i] ^= v[i - k];
-        }
-        initial += degree;
+    : dims_(dims), sobol_dims_(std::min(dims, kSobolDims)), seed_(seed), directions_(kBits * sobol_dims_), shift_(sobol_dims_, kOne) {
+    const std::size_t d = sobol_dims_;
+    std::vector<double> matrices;   // (2, d, 16)
+    if (scramble) {
+        matrices.resize(kBits * d);
+        std::vector<std::uint64_t> numbers(kBits / 2 * d);
+        std::iota(numbers.begin(), numbers.end(), std::uint64_t{0});
+        uniform_columns(seed, Purpose::scramble, numbers.data(), numbers.size(), 0, 2, matrices.data(), numbers.size());
+        shift_ = digits(0);
     }
-    for (std::uint32_t& v : directions_) v = reverse_bits(v);
-    for (std::size_t j = 0; j < dims; ++j) scrambles_[j] = static_cast<std::uint32_t>(Stream(seed, j, Purpose::scramble).bits());
+    const std::uint16_t* initial = kSobolInitial;
+    for (std::size_t j = 0; j < d; ++j) {
+        std::uint32_t v[kBits];
+        initial = plain_directions(j, initial, v);
+        std::uint64_t words[kBits];
+        if (scramble) {
+            const Scramble matrix(matrices.data() + j * kBits / 2, kBits / 2 * d);
+            std::transform(v, v + kBits, words, matrix);
+        } else {
+            std::transform(v, v + kBits, words, [](std::uint32_t digits) { return std::uint64_t{digits} << 20; });
+        }
+        // Bit b of the Gray code is that of the index and the one above it.
+        for (std::size_t b = 0; b < kBits; ++b) directions_[b * d + j] = words[b] ^ (b > 0 ? words[b - 1] : 0);
+    }
 }
 
-void Sobol::points(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const {
-    if (std::any_of(indices, indices + n, [](std::uint64_t index) { return (index >> 32) != 0; }))
-        throw std::invalid_argument("a Sobol sequence has 2^32 points: use another seed beyond that");
-    const std::size_t sobol_dims = std::min(dims_, kSobolDims);
-    std::uint32_t gray[kChunk], x[kChunk];
-    Bits bits;
+std::vector<std::uint64_t> Sobol::digits(std::uint32_t shift) const {
+    std::vector<std::uint64_t> numbers(sobol_dims_);
+    std::iota(numbers.begin(), numbers.end(), std::uint64_t{0});
+    std::vector<double> uniforms(sobol_dims_);
+    uniform_columns(seed_, Purpose::scramble, numbers.data(), sobol_dims_, 1 + shift, 1, uniforms.data(), sobol_dims_);
+    std::transform(uniforms.begin(), uniforms.end(), numbers.begin(), [](double u) { return kOne | digits_of(u); });
+    return numbers;
+}
+
+void Sobol::check(std::uint64_t first, std::size_t n) const {
+    constexpr std::uint64_t size = std::uint64_t{1} << kBits;
+    if (first > size || n > size - first) throw std::invalid_argument("a Sobol sequence has 2^32 points: use another seed beyond that");
+}
+
+void Sobol::uniforms(const std::uint64_t* indices, std::size_t n, std::uint32_t shift, double* out, std::size_t stride) const {
+    if (!has_uniforms()) return;
+    std::vector<std::uint64_t> numbers(indices, indices + n);
+    for (std::uint64_t& number : numbers) number |= (std::uint64_t{shift} + 1) << kBits;   // the numbers below are those of the matrices
+    uniform_columns(seed_, Purpose::scramble, numbers.data(), n, 0, dims_ - sobol_dims_, out, stride);
+}
+
+void Sobol::point(std::uint64_t index, double* out, std::uint32_t shift) const {
+    check(index, 1);
+    std::vector<std::uint64_t> x = shift == 0 ? shift_ : digits(shift);
+    combine(directions_.data(), sobol_dims_, index, x.data());
+    std::transform(x.begin(), x.end(), out, unit_of);
+    uniforms(&index, 1, shift, out + sobol_dims_, 1);
+}
+
+void Sobol::columns(std::uint64_t first, std::size_t n, double* out, std::size_t stride) const {
+    check(first, n);
+    std::uint64_t x[kSobolDims];
+    for (std::size_t i = 0, count; i < n; i += count) {
+        // As many as a power of two divides where they begin.
+        count = kPiece;
+        while (((first + i) & (count - 1)) != 0 || count > n - i) count /= 2;
+        std::copy(shift_.begin(), shift_.end(), x);
+        combine(directions_.data(), sobol_dims_, first + i, x);
+        fill_columns(x, directions_.data(), sobol_dims_, count, out + i, stride);
+    }
+    if (!has_uniforms()) return;
+    std::vector<std::uint64_t> indices(n);
+    std::iota(indices.begin(), indices.end(), first);
+    uniforms(indices.data(), n, 0, out + sobol_dims_ * stride, stride);
+}
+
+void Sobol::gather(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const {
+    std::uint64_t x[kSobolDims];
     for (std::size_t start = 0, count; start < n; start += count) {
-        // Chunks of consecutive points start at multiples of kChunk.
-        count = std::min(kChunk - indices[start] % kChunk, n - start);
-        gray_codes(indices + start, count, gray, bits);
-        if (!bits.run) {
-            count = std::min(kChunk, n - start);
-            gray_codes(indices + start, count, gray, bits);
+        count = std::min(kGathered, n - start);
+        std::uint64_t all = ~std::uint64_t{0}, any = 0;
+        for (std::size_t i = start; i < start + count; ++i) {
+            all &= indices[i];
+            any |= indices[i];
         }
-        // Within one, the part from the last multiple of a power of two that is not smaller.
-        std::size_t aligned = 1;
-        while (aligned < count) aligned *= 2;
-        const bool run = bits.run && indices[start] % aligned == 0;
-        for (std::size_t j = 0; j < dims_; ++j) {
-            double* column = out + j * stride + start;
-            if (j >= sobol_dims) {
-                std::uint64_t numbers[kChunk];   // streams apart from those of the scrambles: 0, 1, ...
-                for (std::size_t i = 0; i < count; ++i) numbers[i] = indices[start + i] | (std::uint64_t{1} << 32);
-                uniform_columns(seed_, Purpose::scramble, numbers, count, static_cast<std::uint32_t>(j), 1, column, count);
-                continue;
-            }
-            const std::uint32_t* v = directions_.data() + j * 32;
-            const std::uint32_t shared = run ? gray[0] : bits.all;
-            x[0] = 0;
-            for (std::size_t bit = 0; bit < 32 && (shared >> bit) != 0; ++bit) x[0] ^= (0u - ((shared >> bit) & 1u)) & v[bit];
-            if (run) {
-                continue_run(x, count, v);
-            } else {
-                std::fill(x + 1, x + count, x[0]);
-                for (int bit = 0; bit < 32; ++bit)
-                    if (((bits.any ^ bits.all) >> bit) & 1u) add_direction(x, gray, count, bit, v[bit]);
-            }
-            if (scramble_) finish_scrambled(x, count, scrambles_[j], column);
-            else finish(x, count, column);
-        }
+        check(any, 1);
+        std::copy(shift_.begin(), shift_.end(), x);
+        combine(directions_.data(), sobol_dims_, all, x);
+        fill_gathered(x, directions_.data(), sobol_dims_, indices + start, count, any ^ all, out + start, stride);
+    }
+    uniforms(indices, n, 0, out + sobol_dims_ * stride, stride);
+}
+
+void Sobol::rows(std::uint64_t first, Matrix out) const {
+    check(first, out.rows);
+    const std::size_t d = dims_;
+    std::size_t size = 1;   // of the table
+    while (size < out.rows && 2 * size * d <= kTable) size *= 2;
+    const std::size_t repeats = std::max<std::size_t>(size / 16, 1);
+    std::vector<std::uint64_t> table(size * d), x(repeats * d);
+    tabulate_rows(directions_.data(), d, size, table.data());
+    for (std::size_t i = 0, count; i < out.rows; i += count) {
+        const std::size_t at = (first + i) % size;
+        count = std::min(size - at, out.rows - i);
+        std::copy(shift_.begin(), shift_.end(), x.begin());
+        combine(directions_.data(), d, first + i - at, x.data());
+        for (std::size_t k = 1; k < repeats; ++k) std::copy_n(x.data(), d, x.data() + k * d);
+        fill_row(table.data() + at * d, x.data(), repeats * d, count * d, out.row(i));
     }
 }
 

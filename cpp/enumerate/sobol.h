@@ -1,18 +1,21 @@
 #pragma once
-// The Sobol sequence with nested uniform (Owen) scrambling, any point at once.
+// The Sobol sequence, scrambled by random matrices and shifted, any point at once.
 //
-// Directions: Joe & Kuo 2008 (sobol_directions.h). Scrambling by hashing the reversed bits, so that a bit depends only on
-// the bits above it: Burley, "Practical hash-based Owen scrambling", JCGT 9(4), 2020, with the hash of Vegdahl, "Building a
-// better LK hash" (2021), which mixes better. The seed of each dimension comes from Philox, and the 20 bits below the 32nd are a
-// hash of those above them. Dimensions beyond 1,024 are independent uniforms.
+// Directions: Joe & Kuo 2008 (sobol_directions.h). Scrambling: J. Matousek, "On the L2-discrepancy for anchored boxes", J. Complexity
+// 14 (1998): in each dimension a random matrix over GF(2), lower triangular with ones on the diagonal, maps the 32 digits of a point to
+// 52, and 52 random digits are added. It keeps the net, makes every point uniform, and gives means over the points the variance of Owen's
+// nested permutations: A. B. Owen, "Variance with alternative scramblings of digital nets", ACM TOMACS 13 (2003). The bits are
+// Philox's. Dimensions beyond 1,024 are independent uniforms.
 //
-// Point i is the exclusive or of the directions of the bits of i's Gray code. The points of a block share most of these bits, so
-// that a coordinate costs a few operations for each bit in which they differ; of consecutive ones it costs one, since the second
-// half of 2^b points differs from the first in two bits alone.
+// The matrix is multiplied into the directions once, and the directions of neighbouring bits of the Gray code are combined, so that a
+// point is the shift and, for each bit that is set in its index, one word: exclusive ors of words. A block of 2^b points from a multiple
+// of 2^b on is its first point combined with a table, one exclusive or a coordinate.
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "base/view.h"
 
 namespace hpo {
 
@@ -23,17 +26,28 @@ public:
 
     std::size_t dims() const { return dims_; }
 
-    // out (d,): point `index` of [0, 1)^d; index < 2^32. O(d popcount(index)).
-    void point(std::uint64_t index, double* out) const { points(&index, 1, out, 1); }
-    // out (d, n), dimension j at out + j stride: the points indices (n,), each < 2^32.
-    void points(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const;
+    // In [0, 1)^d, indices below 2^32.
+    // out (d,): one point, O(d popcount(index)). Another `shift` is the sequence shifted by other digits.
+    void point(std::uint64_t index, double* out, std::uint32_t shift = 0) const;
+    // out (d, n), dimension j at out + j stride: the points from `first` on.
+    void columns(std::uint64_t first, std::size_t n, double* out, std::size_t stride) const;
+    // The same of the points indices (n,).
+    void gather(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const;
+    // out (n, d): the points from `first` on, without a detour through columns. Only where no dimension is uniform.
+    bool has_uniforms() const { return dims_ > sobol_dims_; }
+    void rows(std::uint64_t first, Matrix out) const;
 
 private:
-    std::size_t dims_;
+    void check(std::uint64_t first, std::size_t n) const;
+    // (min(d, 1024),): the digits of a shift, below the exponent of [1, 2).
+    std::vector<std::uint64_t> digits(std::uint32_t shift) const;
+    // out (d - 1024, n), if there are any: the dimensions beyond.
+    void uniforms(const std::uint64_t* indices, std::size_t n, std::uint32_t shift, double* out, std::size_t stride) const;
+
+    std::size_t dims_, sobol_dims_;
     std::uint64_t seed_;
-    bool scramble_;
-    std::vector<std::uint32_t> directions_;   // (min(d, 1024), 32), each with its bits reversed
-    std::vector<std::uint32_t> scrambles_;    // (d,)
+    std::vector<std::uint64_t> directions_;   // (32, min(d, 1024)): of each bit of an index, 52 digits
+    std::vector<std::uint64_t> shift_;        // digits(0); without scrambling, none but the exponent
 };
 
 }  // namespace hpo

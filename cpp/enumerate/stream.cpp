@@ -8,8 +8,6 @@ namespace hpo {
 
 namespace {
 
-constexpr std::size_t kGrain = 8192;  // configurations that are worth a thread
-
 // Configurations at a time: a power of two whose columns stay in the first cache.
 std::size_t part_of(std::size_t dims) {
     std::size_t part = 1024;
@@ -45,7 +43,7 @@ void ConfigStream::rows(Index first, int threads, Matrix out) const {
 }
 
 void StreamView::range(Index first, std::size_t n, Form form, double* out, std::size_t stride) const {
-    if (layers_.size() == 1 && !layers_[0].order && layers_[0].step == Index{1}) {
+    if (is_part()) {
         base_->range(layers_[0].start + first, n, form, out, stride);
         return;
     }
@@ -53,6 +51,11 @@ void StreamView::range(Index first, std::size_t n, Form form, double* out, std::
     for (std::size_t i = 0; i < n; ++i) positions[i] = first + static_cast<Index>(i);
     descend(positions.data(), n);
     base_->gather(positions.data(), n, form, out, stride);
+}
+
+void StreamView::rows(Index first, int threads, Matrix out) const {
+    if (is_part()) base_->rows(layers_[0].start + first, threads, out);
+    else ConfigStream::rows(first, threads, out);
 }
 
 void StreamView::gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const {

@@ -36,7 +36,10 @@ public:
     void each(Index first, std::size_t n, Form form, int threads, const Use& use) const;
     // The same as columns, out (d, n), or as encoded rows, out (n, d).
     void columns(Index first, Form form, int threads, Matrix out) const;
-    void rows(Index first, int threads, Matrix out) const;
+    virtual void rows(Index first, int threads, Matrix out) const;
+
+protected:
+    static constexpr std::size_t kGrain = 8192;   // configurations that are worth a thread
 };
 
 // Another order or a part of a stream. Position p of a layer is position start + step p (modulo 2^128: steps may be negative), then
@@ -54,11 +57,13 @@ public:
     Index size() const override { return layers_.front().size; }
     void range(Index first, std::size_t n, Form form, double* out, std::size_t stride) const override;
     void gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void rows(Index first, int threads, Matrix out) const override;
 
     // The position in the view of a position of the stream itself, if the view has it.
     std::optional<Index> find(Index position) const;
 
 private:
+    bool is_part() const { return layers_.size() == 1 && !layers_[0].order && layers_[0].step == Index{1}; }   // of the stream, in its order
     void descend(Index* positions, std::size_t n) const;   // (n,): of the view in, of the stream itself out
 
     std::shared_ptr<const ConfigStream> base_;

@@ -14,12 +14,9 @@ class UnitStream : public ConfigStream {
 public:
     std::size_t dims() const override { return box_.dims(); }
     Index size() const override { return size_; }
-    void range(Index first, std::size_t n, Form form, double* out, std::size_t stride) const override;
-    void gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const override;
 
 protected:
     UnitStream(const Box& box, std::uint64_t size) : box_(box), size_(size) {}
-    virtual void fill(const std::uint64_t* numbers, std::size_t n, Form form, double* out, std::size_t stride) const = 0;
 
     Box box_;
 
@@ -32,10 +29,12 @@ class UniformStream final : public UnitStream {
 public:
     UniformStream(const Box& box, std::uint64_t size, std::uint64_t seed, Feasible feasible);
 
-protected:
-    void fill(const std::uint64_t* numbers, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void range(Index first, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const override;
 
 private:
+    void fill(const std::uint64_t* numbers, std::size_t n, Form form, double* out, std::size_t stride) const;
+
     std::uint64_t seed_;
     Feasible feasible_;
 };
@@ -45,8 +44,9 @@ class SobolStream final : public UnitStream {
 public:
     SobolStream(const Box& box, std::uint64_t size, std::uint64_t seed);
 
-protected:
-    void fill(const std::uint64_t* numbers, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void range(Index first, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void gather(const Index* positions, std::size_t n, Form form, double* out, std::size_t stride) const override;
+    void rows(Index first, int threads, Matrix out) const override;
 
 private:
     Sobol sobol_;

@@ -193,6 +193,12 @@ Box::Box(std::vector<Column> columns) : columns_(std::move(columns)) {
     }
 }
 
+bool Box::is_unit() const {
+    for (std::size_t j = 0; j < dims(); ++j)
+        if (columns_[j].kind != Kind::real || columns_[j].parent >= 0 || scales_[j].width == 0.0 || has_prior(j)) return false;
+    return true;
+}
+
 double Box::encode(std::size_t j, double raw) const {
     const Column& c = columns_[j];
     const Scale& s = scales_[j];

@@ -48,6 +48,8 @@ public:
     std::size_t dims() const { return columns_.size(); }
     const Column& column(std::size_t j) const { return columns_[j]; }
     const std::vector<std::size_t>& parents_first() const { return order_; }
+    // Whether from_prior() leaves every point of the unit cube as it is: reals without priors or conditions.
+    bool is_unit() const;
 
     double encode(std::size_t j, double raw) const;
     double decode(std::size_t j, double u) const;

@@ -1,4 +1,4 @@
-"""Quasi-random search: the Owen-scrambled Sobol sequence (see ``cpp/enumerate/sobol.h`` for the sources)."""
+"""Quasi-random search: the scrambled Sobol sequence (see ``cpp/enumerate/sobol.h`` for the sources)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hpo_fast.space import Space
 class Sobol:
     """Points more evenly spread than random ones; trial t is point t of the sequence, item t of :class:`hpo_fast.Sobol`.
 
-    Parameters beyond the 1,024th are independent uniforms. A point that is infeasible or was tried is taken from another
-    scrambling.
+    Parameters beyond the 1,024th are independent uniforms. A point that is infeasible or was tried is taken with another
+    random shift.
     """
 
     name: ClassVar[str] = "sobol"

@@ -150,7 +150,7 @@ def test_a_model_with_asha(tmp_path: Path) -> None:
     for (iteration, accuracy), learned in zip(ends, told(tmp_path), strict=True):
         assert learned == (accuracy if iteration == 4 or not complete else min(accuracy, sorted(complete, reverse=True)[len(complete) // 2]))
         complete += [accuracy] if iteration == 4 else []
-    assert results.get_best_result().metrics["accuracy"] >= max(complete) > 0.9
+    assert results.get_best_result().metrics["accuracy"] >= max(complete) > 0.8
 
 
 def test_a_finite_space_ends_the_run(tmp_path: Path) -> None:

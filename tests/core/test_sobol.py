@@ -63,20 +63,34 @@ def test_scrambled_dimensions_differ_from_each_other():
     assert np.unique(points, axis=1).shape == (128, 1024)
 
 
-def test_the_bits_below_the_32nd_are_as_if_independent():
-    n, d = 4096, 8
-    points = _core.Sobol(d, 5).points(0, n)
-    high = np.floor(points * 2**32)
-    low = points * 2**32 - high
-    assert (low * 2**20 == np.floor(low * 2**20)).all()
-    assert np.unique(low).size > 0.95 * n * d
-    for k in range(20):   # each bit by itself, and against those of the other dimensions and of the next points
-        bit = np.floor(low * 2 ** (k + 1)) % 2
+def digits(points):
+    """The 52 binary digits of each coordinate as an integer."""
+    assert (points * 2**52 % 1 == 0).all()
+    return (points * 2**52).astype(np.int64)
+
+
+def test_scrambled_digits_are_lower_triangular_in_the_plain_ones():
+    """Two points have their first different digit in the same place as without scrambling, and exclusive ors stay exclusive ors."""
+    n = 1024
+    plain, scrambled = (digits(_core.Sobol(40, 7, scramble).points(0, n)) for scramble in (False, True))
+    np.testing.assert_array_equal(plain & (2**20 - 1), 0)
+    for i in (0, 5, 1000):
+        np.testing.assert_array_equal(np.frexp(plain ^ plain[i])[1], np.frexp(scrambled ^ scrambled[i])[1])
+    i, j = np.arange(n), np.arange(n)[::-1] // 3
+    np.testing.assert_array_equal(scrambled[i] ^ scrambled[j] ^ scrambled[i ^ j], scrambled[[0] * n])
+
+
+def test_every_digit_is_random_over_seeds():
+    """Also those below the 32nd, which the plain points do not have: one by one, and against other points and dimensions."""
+    n, d = 3000, 3
+    sample = np.array([digits(_core.Sobol(d, seed).points(0, 4)) for seed in range(n)]).reshape(n, 4 * d)
+    for k in range(52):
+        bit = sample >> k & 1
         assert np.abs(bit.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(n)
-    together = np.corrcoef(np.hstack([low[:-1], low[1:], high[:-1]]).T)[:d]
-    together[np.arange(d), np.arange(d)] = 0
-    assert np.abs(together).max() < 5 / np.sqrt(n)
-    assert (_core.Sobol(d, 5, False).points(0, n) * 2**32 % 1 == 0).all()
+        if k < 50:   # the two highest digits of the first four points are different in any case
+            assert np.abs(np.corrcoef(bit.T) - np.eye(4 * d)).max() < 5 / np.sqrt(n)
+    neighbours = np.corrcoef((sample >> 20 & 1)[:, :d].T, (sample >> 19 & 1)[:, :d].T)
+    assert np.abs(neighbours - np.eye(2 * d)).max() < 5 / np.sqrt(n)
 
 
 def test_scrambled_points_have_uniform_moments_over_seeds():

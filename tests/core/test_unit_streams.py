@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hpo_fast import _core
 
-from .spaces import SPACES, any_column, box_of, conditional_spaces
+from .spaces import CONTINUOUS, SPACES, any_column, box_of, conditional_spaces
 
 seeds = st.integers(0, 2**64 - 1)
 
@@ -54,6 +54,19 @@ def test_blocks_do_not_depend_on_threads_order_or_neighbours(columns):
         shuffled = _core.StreamView(stream, [(0, 1, 10**6, 5, 10**6)])
         order = _core.Permutation(10**6, 5)
         np.testing.assert_array_equal(shuffled.columns(3, 50), np.hstack([stream.columns(order(i), 1) for i in range(3, 53)]))
+
+
+@pytest.mark.parametrize("dims", [1, 3, 10, 50, 1024, 1030])
+@pytest.mark.parametrize("first", [0, 1, 2**31 - 1500])
+def test_blocks_of_sobol_points_are_the_points(dims, first):
+    """Longer than what is made at a time, from anywhere; where all columns are real, rows are made without columns."""
+    n = 3000 if dims < 1000 else 300
+    stream = _core.SobolStream(box_of([CONTINUOUS[0]] * dims), 2**32, 6)
+    points = _core.Sobol(dims, 6).points(first, n)
+    assert stream.rows(first, n).tobytes() == points.tobytes()
+    assert _core.StreamView(stream, [(first, 1, n, None, 0)]).rows(0, n).tobytes() == points.tobytes()
+    np.testing.assert_array_equal(stream.columns(first, n, True), points.T)
+    np.testing.assert_array_equal(_core.StreamView(stream, [(first, 3, n // 3, None, 0)]).columns(0, n // 3, True), points[::3].T)
 
 
 def test_a_constraint_is_honoured_by_drawing_again():
