@@ -50,8 +50,8 @@ public:
     void write(std::size_t j, const double* raw, std::size_t at, std::size_t m) {
         readers_[j].values.column(raw, m, data_[j] + at);
         if (!objects(j)) return;
-        std::vector<std::uint32_t> seen(counts_[j].size());
-        for (std::size_t i = 0; i < m; ++i) ++seen[level_bits(raw[i])];
+        std::vector<std::uint64_t> seen(counts_[j].size());
+        count_levels(raw, m, seen.size(), seen.data());
         const std::lock_guard<std::mutex> lock(mutex_);
         for (std::size_t k = 0; k < seen.size(); ++k) counts_[j][k] += seen[k];
     }

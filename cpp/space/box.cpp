@@ -38,12 +38,23 @@ HPO_INLINE double tidy(double x, double tolerance) {
     return std::fabs(k) <= 22.0 && std::fabs(r - x) <= tolerance ? r : x;
 }
 
+// That power by the exponent field of x, for a filter: where tidy() leaves x alone 1, and beyond 10^12 one that makes an integer of x.
+struct Powers {
+    double at[2048];
+    Powers() {
+        for (int exponent = 0; exponent < 2048; ++exponent) {
+            double k;
+            const double power = power_of_ten(from_bits(static_cast<std::uint64_t>(exponent) << 52), k);
+            at[exponent] = k > 22.0 ? 1.0 : k >= 0.0 ? power : std::ldexp(1.0, 60 - (exponent - 1023));
+        }
+    }
+};
+const Powers kPowers;
+
 // Not negative only if tidy(x, tolerance) is x, as of nearly every x below 10^12: it spares the divisions. (5e-16: four roundings.)
 HPO_INLINE double far_from_decimals(double x, double tolerance) {
-    double k;
-    const double power = power_of_ten(x, k), scaled = x * power;
-    const double far = std::fabs(scaled - std::rint(scaled)) - (tolerance * power * 1.000001 + std::fabs(scaled) * 5e-16);
-    return k < 0.0 ? -1.0 : far;
+    const double power = kPowers.at[(to_bits(x) >> 52) & 0x7ff], scaled = x * power;
+    return std::fabs(scaled - std::rint(scaled)) - (tolerance * power * 1.000001 + std::fabs(scaled) * 5e-16);
 }
 
 struct Range {   // of a real column, and the line t(u) = offset + u width, measured from the nearer end: both bounds come back exactly

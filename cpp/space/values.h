@@ -31,4 +31,7 @@ struct Values {
 // A level as an integer, in the form that vectorises: the low bits of 2^52 + k.
 HPO_INLINE std::uint64_t level_bits(double k) { return to_bits(k + 0x1p52) & 0xFFFFFFFFFFFFF; }
 
+// counts (levels,) += how often each level is in raw (n,).
+void count_levels(const double* raw, std::size_t n, std::size_t levels, std::uint64_t* counts);
+
 }  // namespace hpo

@@ -39,6 +39,22 @@ def test_arrays_own_a_reference_to_each_object_that_they_hold():
     assert counts() == before
 
 
+@pytest.mark.parametrize("levels", [1, 2, 8, 9, 40])
+@pytest.mark.parametrize("numbers", [True, False])
+def test_choices_are_those_of_the_levels_and_counted(levels, numbers):
+    """Few levels are compared one by one, more are looked up."""
+    choices = [10 * k for k in range(levels)] if numbers else [object() for _ in range(levels)]
+    box = box_of([Column(CATEGORICAL, levels=levels)])
+    stream, codec = _core.UniformStream(box, 5000, 1), _core.Codec(box, ["c"], [choices])
+    before = [sys.getrefcount(choice) for choice in choices]
+    array = codec.read(stream, 0, 5000)[0]
+    expected = [choices[int(k)] for k in stream.columns(0, 5000)[0]]
+    assert array.tolist() == expected
+    if not numbers:
+        held = np.subtract([sys.getrefcount(choice) for choice in choices], before)
+        assert held.tolist() == [2 * expected.count(choice) for choice in choices]   # those of the list are others
+
+
 def test_arrays_do_not_depend_on_threads():
     box, codec = made()
     for stream in (_core.UniformStream(box, 10**6, 1), _core.SobolStream(box, 10**6, 1)):
