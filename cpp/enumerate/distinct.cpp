@@ -11,10 +11,9 @@ void SobolRows::row(std::uint64_t number, const Grid& grid, const Feasible& feas
     std::vector<double> buffer(kShifts * box_.dims());
     for (std::size_t first = 0, count = 1; first < kShifts; first += count, count = kShifts - first) {
         const Matrix rows{buffer.data(), count, box_.dims()};
-        for (std::size_t k = 0; k < count; ++k) {
-            sobol_.point(number, rows.row(k), static_cast<std::uint32_t>(first + k));
-            box_.from_prior(rows.row(k));
-        }
+        if (first == 0) sobol_.point(number, rows.row(0));
+        else sobol_.shifted(number, static_cast<std::uint32_t>(first), rows);
+        for (std::size_t k = 0; k < count; ++k) box_.from_prior(rows.row(k));
         std::vector<std::uint8_t> ok(count, 1);
         if (feasible) feasible(rows, ok.data());
         for (std::size_t k = 0; k < count; ++k) {

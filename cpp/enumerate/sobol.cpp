@@ -86,14 +86,14 @@ HPO_CLONES void combine(const std::uint64_t* directions, std::size_t d, std::uin
     }
 }
 
-// table (2^bits,): of each index, the exclusive or of the words at its bits, word b at words + b stride.
+// table (size,), size a power of two: of each index, the exclusive or of the words at its bits, word b at words + b stride.
 HPO_INLINE void tabulate(const std::uint64_t* words, std::size_t stride, std::size_t size, std::uint64_t* table) {
     table[0] = 0;
     for (std::size_t half = 1; half < size; half *= 2, words += stride)
         for (std::size_t i = 0; i < half; ++i) table[half + i] = table[i] ^ *words;
 }
 
-// out (d, n), n <= kPiece a power of two: the points whose first is x (d,), with index a multiple of n.
+// out (d, n), n <= kPiece a power of two: the points whose first is x (d,), its index a multiple of n.
 HPO_CLONES void fill_columns(const std::uint64_t* x, const std::uint64_t* directions, std::size_t d, std::size_t n, double* out, std::size_t stride) {
     constexpr std::size_t kLow = 32;
     if (n < kLow) {
@@ -130,7 +130,7 @@ HPO_CLONES void fill_gathered(const std::uint64_t* x, const std::uint64_t* direc
     }
 }
 
-// table (size, d): as tabulate(), of the rows of directions (32, d), size a power of two.
+// table (size, d): the same of the rows of directions (32, d).
 HPO_CLONES void tabulate_rows(const std::uint64_t* directions, std::size_t d, std::size_t size, std::uint64_t* table) {
     for (std::size_t j = 0; j < d; ++j) table[j] = 0;
     for (std::size_t half = 1; half < size; half *= 2, directions += d)
@@ -157,7 +157,7 @@ Sobol::Sobol(std::size_t dims, std::uint64_t seed, bool scramble)
         std::vector<std::uint64_t> numbers(kBits / 2 * d);
         std::iota(numbers.begin(), numbers.end(), std::uint64_t{0});
         uniform_columns(seed, Purpose::scramble, numbers.data(), numbers.size(), 0, 2, matrices.data(), numbers.size());
-        shift_ = digits(0);
+        shift_ = digits(0, 1);
     }
     const std::uint16_t* initial = kSobolInitial;
     for (std::size_t j = 0; j < d; ++j) {
@@ -175,11 +175,12 @@ Sobol::Sobol(std::size_t dims, std::uint64_t seed, bool scramble)
     }
 }
 
-std::vector<std::uint64_t> Sobol::digits(std::uint32_t shift) const {
-    std::vector<std::uint64_t> numbers(sobol_dims_);
-    std::iota(numbers.begin(), numbers.end(), std::uint64_t{0});
-    std::vector<double> uniforms(sobol_dims_);
-    uniform_columns(seed_, Purpose::scramble, numbers.data(), sobol_dims_, 1 + shift, 1, uniforms.data(), sobol_dims_);
+std::vector<std::uint64_t> Sobol::digits(std::uint32_t first, std::size_t n) const {
+    std::vector<std::uint64_t> numbers;
+    for (std::uint64_t shift = first; shift < first + n; ++shift)
+        for (std::size_t j = 0; j < sobol_dims_; ++j) numbers.push_back(shift * kSobolDims + j);
+    std::vector<double> uniforms(numbers.size());
+    uniform_columns(seed_, Purpose::scramble, numbers.data(), numbers.size(), 1, 1, uniforms.data(), numbers.size());
     std::transform(uniforms.begin(), uniforms.end(), numbers.begin(), [](double u) { return kOne | digits_of(u); });
     return numbers;
 }
@@ -196,12 +197,15 @@ void Sobol::uniforms(const std::uint64_t* indices, std::size_t n, std::uint32_t 
     uniform_columns(seed_, Purpose::scramble, numbers.data(), n, 0, dims_ - sobol_dims_, out, stride);
 }
 
-void Sobol::point(std::uint64_t index, double* out, std::uint32_t shift) const {
+void Sobol::shifted(std::uint64_t index, std::uint32_t first, Matrix out) const {
     check(index, 1);
-    std::vector<std::uint64_t> x = shift == 0 ? shift_ : digits(shift);
+    std::vector<std::uint64_t> x(sobol_dims_, 0);
     combine(directions_.data(), sobol_dims_, index, x.data());
-    std::transform(x.begin(), x.end(), out, unit_of);
-    uniforms(&index, 1, shift, out + sobol_dims_, 1);
+    const std::vector<std::uint64_t> shifts = digits(first, out.rows);
+    for (std::size_t k = 0; k < out.rows; ++k) {
+        for (std::size_t j = 0; j < sobol_dims_; ++j) out.row(k)[j] = unit_of(x[j] ^ shifts[k * sobol_dims_ + j]);
+        uniforms(&index, 1, first + static_cast<std::uint32_t>(k), out.row(k) + sobol_dims_, 1);
+    }
 }
 
 void Sobol::columns(std::uint64_t first, std::size_t n, double* out, std::size_t stride) const {

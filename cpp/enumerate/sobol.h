@@ -25,29 +25,31 @@ public:
     Sobol(std::size_t dims, std::uint64_t seed, bool scramble = true);
 
     std::size_t dims() const { return dims_; }
+    bool has_uniforms() const { return dims_ > sobol_dims_; }
 
     // In [0, 1)^d, indices below 2^32.
-    // out (d,): one point, O(d popcount(index)). Another `shift` is the sequence shifted by other digits.
-    void point(std::uint64_t index, double* out, std::uint32_t shift = 0) const;
+    // out (d,): one point, O(d popcount(index)).
+    void point(std::uint64_t index, double* out) const { columns(index, 1, out, 1); }
+    // out (n, d): one point with the shifts first, first + 1, ...; 0 is that of the sequence, the others are as random.
+    void shifted(std::uint64_t index, std::uint32_t first, Matrix out) const;
     // out (d, n), dimension j at out + j stride: the points from `first` on.
     void columns(std::uint64_t first, std::size_t n, double* out, std::size_t stride) const;
     // The same of the points indices (n,).
     void gather(const std::uint64_t* indices, std::size_t n, double* out, std::size_t stride) const;
-    // out (n, d): the points from `first` on, without a detour through columns. Only where no dimension is uniform.
-    bool has_uniforms() const { return dims_ > sobol_dims_; }
+    // out (n, d): the points from `first` on, without a detour through columns; not if has_uniforms().
     void rows(std::uint64_t first, Matrix out) const;
 
 private:
     void check(std::uint64_t first, std::size_t n) const;
-    // (min(d, 1024),): the digits of a shift, below the exponent of [1, 2).
-    std::vector<std::uint64_t> digits(std::uint32_t shift) const;
+    // (n, min(d, 1024)): the digits of the shifts first, first + 1, ..., below the exponent of [1, 2).
+    std::vector<std::uint64_t> digits(std::uint32_t first, std::size_t n) const;
     // out (d - 1024, n), if there are any: the dimensions beyond.
     void uniforms(const std::uint64_t* indices, std::size_t n, std::uint32_t shift, double* out, std::size_t stride) const;
 
     std::size_t dims_, sobol_dims_;
     std::uint64_t seed_;
     std::vector<std::uint64_t> directions_;   // (32, min(d, 1024)): of each bit of an index, 52 digits
-    std::vector<std::uint64_t> shift_;        // digits(0); without scrambling, none but the exponent
+    std::vector<std::uint64_t> shift_;        // digits(0, 1); without scrambling, none but the exponent
 };
 
 }  // namespace hpo

@@ -6,7 +6,7 @@ from scipy.stats import qmc
 
 from hpo_fast import _core
 
-from .spaces import CONDITIONAL, MIXED, box_of, level_tuples
+from .spaces import CONDITIONAL, CONTINUOUS, MIXED, box_of, level_tuples
 
 DEGREES = [0, 1, 2, 3, 3, 4]   # of the primitive polynomials of the first dimensions (Joe & Kuo): t = sum of (degree - 1)
 
@@ -132,6 +132,17 @@ def test_rows_are_the_scrambled_points_taken_into_the_box():
     box = box_of(CONDITIONAL)
     rows = _core.SobolRows(box, 8).suggest(_core.Grid(box), 5, 16, None, _core.RowSet(len(CONDITIONAL)))
     assert rows.tobytes() == box.from_unit(_core.Sobol(len(CONDITIONAL), 8).points(5, 16)).tobytes()
+
+
+@pytest.mark.parametrize("dims", [3, 1030])
+def test_a_row_that_is_refused_is_taken_with_another_shift(dims):
+    box = box_of(CONTINUOUS[:1] * dims)
+    grid, sobol, points = _core.Grid(box), _core.SobolRows(box, 8), _core.Sobol(dims, 8).points(0, 20)
+    others = np.vstack([sobol.suggest(grid, i, 1, lambda rows, x=x: rows[:, 0] != x, _core.RowSet(dims)) for i, x in enumerate(points[:, 0])])
+    between = digits(points[:, :1024]) ^ digits(others[:, :1024])
+    assert (between == between[0]).all()
+    assert len(np.unique(between[0])) == between.shape[1]
+    assert not (points == others).any()
 
 
 def test_a_batch_of_rows_equals_single_ones():
