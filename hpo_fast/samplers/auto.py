@@ -29,6 +29,9 @@ class Auto:
     more                           :class:`TPE`, whose cost does not grow with the history
     =============================  ================================================================================
 
+    From ``1.5 * n_startup`` trials on (at least 10) TPE has all of them while the GP predicts next to nothing: less than 0.2 of the
+    variance of the targets, of each from the others. On a plateau with rare good regions it would explore without end.
+
     Parameters
     ----------
     n_startup : int, default 10
@@ -39,7 +42,7 @@ class Auto:
     Notes
     -----
     A finite space needs no rule of its own: no configuration is suggested twice, so a small one is searched exhaustively, best
-    guesses first. The rule depends on the number of the trial and of the trials told alone.
+    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history and the number of the trial.
     """
 
     name: ClassVar[str] = "auto"
@@ -58,6 +61,10 @@ class Auto:
         return asdict(self)
 
 
+_FEW = 10   # trials that say nothing yet of what the GP predicts
+_SKILL = 0.2   # below which that is next to nothing
+
+
 class AutoEngine:
     """GP and TPE side by side on one space: see :class:`hpo_fast.samplers.Engine`."""
 
@@ -73,7 +80,7 @@ class AutoEngine:
         self._tpe.tell(rows, targets)
 
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
-        if self._told > self._sampler.gp_until:
+        if self._told > self._sampler.gp_until or self._is_gp_blind():
             return self._tpe.suggest(n, number, pending, seen)
         if self._told < 5 * self._sampler.n_startup:
             return self._gp.suggest(n, number, pending, seen)
@@ -94,3 +101,11 @@ class AutoEngine:
             seen.erase(rows)
             raise
         return rows, infos
+
+    def _is_gp_blind(self) -> bool:
+        if self._told < max(1.5 * self._sampler.n_startup, _FEW):
+            return False
+        try:
+            return self._gp.skill() < _SKILL
+        except _core.NotPositiveDefinite:
+            return True

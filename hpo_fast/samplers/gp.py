@@ -179,6 +179,7 @@ class GPEngine:
         )
         self._core = _core.Gp(space.box, space.grid, options, seed, threads)
         self._fits: dict[int, list[float]] = {}
+        self._skill = (0, 0.0)   # the last point of the schedule and the skill there
         self._selected = (0, np.arange(0))   # the last point of the schedule and what was selected there
 
     def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
@@ -217,6 +218,30 @@ class GPEngine:
         kept = self._selected[1]
         index = np.concatenate([kept, np.arange(point, told)])
         return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(kept)
+
+    def skill(self) -> float:
+        """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean.
+
+        Raises
+        ------
+        NotPositiveDefinite
+            If the covariance cannot be factored.
+
+        Notes
+        -----
+        Leave-one-out residuals are (y - mu) / (1 - var / noise), from the posterior at the observations themselves: Rasmussen, Williams,
+        eq. (5.12). O(n^3), once a fit.
+        """
+        load_lapack()
+        point = schedule(len(self._history))
+        if self._skill[0] != point:
+            kept = self._select(point)
+            rows, targets, theta = self._history.rows[kept], warp(self._history.values[kept], self._sampler.warp), self._fit(point)
+            mean, variance = self._core.posterior(rows, targets, theta, len(kept), rows)
+            noise = math.exp(theta[rows.shape[1] + 1])
+            residuals = (targets - mean) / np.maximum(1.0 - variance / noise, 1e-9)   # what is known without an observation is never quite all
+            self._skill = (point, 1.0 - float(np.mean(residuals**2) / (np.mean(targets**2) or 1.0)))
+        return self._skill[1]
 
     def _select(self, point: int) -> np.ndarray:
         """Which of the first `point` observations the model sees, ascending."""

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import hpo_fast
 import hpo_fast as hf
+import hpo_fast.samplers.gp
 from hpo_fast.samplers import GP, TPE, Auto
 
 SPACE = hf.Space({"x": hf.Float(-1, 1), "c": hf.Categorical(["a", "b"])})
@@ -21,21 +23,47 @@ def run(n, sampler, batch=1):
     return opt
 
 
-def test_the_table():
+def models(values, n=60):
+    """Which model proposes each of n trials."""
     opt = hf.Optimizer(SPACE, Auto(n_startup=5, gp_until=40), seed=0)
-    models = []
-    for _ in range(60):
+    out = []
+    for i in range(n):
         t = opt.ask()
-        models.append(t.info.model)
-        opt.tell(t, fn(t.params))
-    assert models[:5] == ["sobol"] * 5
-    assert models[5:25] == ["gp"] * 20
-    assert models[25:41] == ["tpe" if i % 3 == 2 else "gp" for i in range(25, 41)]
-    assert models[41:] == ["tpe"] * 19
+        out.append(t.info.model)
+        opt.tell(t, values(i, t.params))
+    return out
+
+
+@pytest.mark.parametrize("skill", [0.9, 0.2, 0.19, -3.0])
+def test_the_table(monkeypatch, skill):
+    monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", lambda self: skill)
+    out = models(lambda i, p: fn(p))
+    assert out[:10] == ["sobol"] * 5 + ["gp"] * 5
+    if skill >= 0.2:
+        assert out[10:25] == ["gp"] * 15
+        assert out[25:41] == ["tpe" if i % 3 == 2 else "gp" for i in range(25, 41)]
+    else:
+        assert out[10:41] == ["tpe"] * 31
+    assert out[41:] == ["tpe"] * 19
+
+
+def test_the_gp_has_what_it_predicts_and_tpe_what_it_does_not():
+    rng = np.random.default_rng(0)
+    smooth, rough = models(lambda i, p: fn(p), 25), models(lambda i, p: rng.random(), 25)
+    assert smooth[5:] == ["gp"] * 20
+    assert rough[10:].count("tpe") >= 10
+
+
+def test_where_the_gp_cannot_be_factored_tpe_is_asked(monkeypatch):
+    def fails(self):
+        raise hpo_fast._core.NotPositiveDefinite("no")
+
+    monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", fails)
+    assert models(lambda i, p: fn(p), 20)[10:] == ["tpe"] * 10
 
 
 def test_it_asks_what_its_models_would():
-    for n, other in ((20, GP()), (1005, TPE())):
+    for n, other in ((15, GP()), (1005, TPE())):
         X = SPACE.sample(n, seed=1)
         y = X[:, 0]
         np.testing.assert_array_equal(hf.suggest(SPACE, X, y, sampler="auto"), hf.suggest(SPACE, X, y, sampler=other))

@@ -135,3 +135,25 @@ def test_main_effects_find_the_bottom_of_a_bowl_in_many_dimensions_sooner():
         return np.median([hf.minimize(lambda p: sum((v - 0.4) ** 2 for v in p.values()), space, 30, sampler, seed).best_value for seed in range(3)])
 
     assert median(GP()) < 0.5 * median(GP(main_effects=False))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3, 30.0])
+def test_the_skill_is_that_of_leaving_out_one_after_the_other(noise):
+    X = BOWL.sample(41, seed=3)
+    y = np.array([bowl(p) for p in BOWL.decode(X)]) + noise * np.random.default_rng(1).normal(size=41)
+    y[5] = np.inf
+    engine = GP().start(BOWL, 0, 1)
+    engine.tell(X, y)
+    rows, targets, theta, _ = engine.model()
+    assert len(rows) == schedule(41) == 41   # the model is that of the last fit
+    left = np.arange(len(rows))
+    predicted = [engine._core.posterior(rows[left != i], targets[left != i], theta, len(rows) - 1, rows[[i]])[0][0] for i in left]
+    assert engine.skill() == pytest.approx(1 - np.mean((targets - predicted) ** 2) / np.var(targets), rel=1e-6, abs=1e-9)
+
+
+def test_the_skill_of_equal_targets_is_perfect_and_of_noise_there_is_none():
+    X = BOWL.sample(60, seed=3)
+    for y, low, high in ((np.full(60, 2.0), 1.0, 1.0), (np.full(60, np.inf), 1.0, 1.0), (np.random.default_rng(0).random(60), -9.0, 0.3)):
+        engine = GP().start(BOWL, 0, 1)
+        engine.tell(X, y)
+        assert low <= engine.skill() <= high
