@@ -16,7 +16,7 @@ namespace hpo {
 namespace {
 
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
-constexpr std::size_t kScreened = 64;        // or of which most may be left out
+constexpr std::size_t kScreened = 64;        // or of which the last may be left out
 constexpr std::size_t kDrawn = 512;          // candidates at which a function is drawn: O(kDrawn^2 (n + kDrawn / 3))
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
@@ -129,17 +129,17 @@ std::vector<std::size_t> Maximizer::by_value(const std::vector<double>& values) 
 }
 
 // The rows (n, d) from the best value down, and the values (n,). They are taken by their bounds, until that of the rest is below
-// the n_starts-th best value; what is left out has the value -inf.
+// the n_starts-th best value, or n_screened of them; what is left out has the value -inf.
 std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<double>* values) const {
-    const std::size_t d = box_.dims(), n = rows.rows;
+    const std::size_t d = box_.dims(), n = rows.rows, n_screened = std::min(n, options_.n_screened);
     const std::vector<double> most = bounds(rows);
     const std::vector<std::size_t> order = by_value(most);
     std::vector<double> batch(std::min(kScreened, n) * d), found(kScreened), top;
     values->assign(n, -std::numeric_limits<double>::infinity());
     const bool is_bound = acquisition_.kind != Acquire::log_pi;
-    for (std::size_t i = 0; i < n; i += kScreened) {
+    for (std::size_t i = 0; i < n_screened; i += kScreened) {
         if (is_bound && top.size() == options_.n_starts && most[order[i]] <= top.back()) break;
-        const std::size_t q = std::min(kScreened, n - i);
+        const std::size_t q = std::min(kScreened, n_screened - i);
         for (std::size_t k = 0; k < q; ++k) std::copy_n(rows.row(order[i + k]), d, batch.data() + k * d);
         evaluate({batch.data(), q, d}, found.data());
         for (std::size_t k = 0; k < q; ++k) {

@@ -24,13 +24,14 @@ namespace hpo {
 struct MaximizeOptions {
     std::size_t n_uniform = 512;     // candidates from the whole box
     std::size_t n_local = 512;       // perturbations of the incumbents
+    std::size_t n_screened = 192;    // of them that are evaluated at most, by their bounds
     std::size_t n_starts = 10;
     std::size_t n_rounds = 20;       // alternations at most; a start that no discrete change improves has no more of them
     std::size_t n_evaluations = 40;  // of an L-BFGS-B search
 
     // For suggestions beside pending trials, of which a batch needs many at once: what is assumed of the pending ones is a guess
     // anyway, and regret is no larger (benchmarks/quality/results/choices.md).
-    MaximizeOptions beside_pending() const { return {n_uniform / 4, n_local / 4, std::min<std::size_t>(n_starts, 3), n_rounds, n_evaluations}; }
+    MaximizeOptions beside_pending() const { return {n_uniform / 4, n_local / 4, n_screened / 4, std::min<std::size_t>(n_starts, 3), n_rounds, n_evaluations}; }
 };
 
 class Maximizer {

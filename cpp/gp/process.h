@@ -36,7 +36,7 @@ public:
     void set_targets(const double* y, std::size_t m);
 
     // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the observation with
-    // the largest covariance alone would leave of it.
+    // the largest covariance alone would leave of it, or the first n / 8 observations, which are spread out as a rule.
     void mean(ConstMatrix z, double* out, double* variance_bound = nullptr) const;
     // Of z (q, f): mean (q,) and variance (q,); in half the time with inverse_factor().
     void posterior(ConstMatrix z, double* mean, double* variance, ConstMatrix inverse_factor = {}) const;

@@ -58,17 +58,13 @@ void Cholesky::append(const double* k, double variance, double floor) {
     ++n_;
 }
 
-void Cholesky::solve(Matrix b, char trans) const {
-    int n = static_cast<int>(n_), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
+void Cholesky::solve(Matrix b, char trans, std::size_t k) const {
+    int n = static_cast<int>(k), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
     if (n == 0 || m == 0) return;
     double* l = const_cast<double*>(l_.data());
     if (m == 1) lapack().dtrsv(&kUpper, &trans, &kNonUnit, &n, l, &stride, b.data, &one);
     else lapack().dtrsm(&kLeft, &kUpper, &trans, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
 }
-
-void Cholesky::solve_lower(Matrix b) const { solve(b, 'T'); }
-
-void Cholesky::solve_upper(Matrix b) const { solve(b, 'N'); }
 
 void Cholesky::inverse_factor(Matrix out) const {
     std::fill_n(out.data, out.rows * out.cols, 0.0);
