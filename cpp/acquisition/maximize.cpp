@@ -128,22 +128,26 @@ std::vector<std::size_t> Maximizer::by_value(const std::vector<double>& values) 
     return order;
 }
 
-// The rows (n, d) from the best value down, and the values (n,). They are taken by their bounds, until that of the rest is below
-// the n_starts-th best value, or n_screened of them; what is left out has the value -inf.
-std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<double>* values) const {
-    const std::size_t d = box_.dims(), n = rows.rows, n_screened = std::min(n, options_.n_screened);
+// The rows (n, d) from the best value down, and the values (n,). Those not seen are taken by their bounds, until that of the rest
+// is below the n_starts-th best value, or n_screened of them; what is left out has the value -inf.
+std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, const RowSet& seen, std::vector<double>* values) const {
+    const std::size_t d = box_.dims();
     const std::vector<double> most = bounds(rows);
     const std::vector<std::size_t> order = by_value(most);
-    std::vector<double> batch(std::min(kScreened, n) * d), found(kScreened), top;
-    values->assign(n, -std::numeric_limits<double>::infinity());
+    std::vector<std::size_t> batch;
+    std::vector<double> batched(kScreened * d), found(kScreened), top;
+    values->assign(rows.rows, -std::numeric_limits<double>::infinity());
     const bool is_bound = acquisition_.kind != Acquire::log_pi;
-    for (std::size_t i = 0; i < n_screened; i += kScreened) {
-        if (is_bound && top.size() == options_.n_starts && most[order[i]] <= top.back()) break;
-        const std::size_t q = std::min(kScreened, n_screened - i);
-        for (std::size_t k = 0; k < q; ++k) std::copy_n(rows.row(order[i + k]), d, batch.data() + k * d);
-        evaluate({batch.data(), q, d}, found.data());
-        for (std::size_t k = 0; k < q; ++k) {
-            (*values)[order[i + k]] = found[k];
+    auto next = order.begin();
+    for (std::size_t left = options_.n_screened; left > 0; left -= batch.size()) {
+        batch.clear();
+        for (; next != order.end() && batch.size() < std::min(kScreened, left); ++next)
+            if (!seen.contains(rows.row(*next))) batch.push_back(*next);
+        if (batch.empty() || (is_bound && top.size() == options_.n_starts && most[batch[0]] <= top.back())) break;
+        for (std::size_t k = 0; k < batch.size(); ++k) std::copy_n(rows.row(batch[k]), d, batched.data() + k * d);
+        evaluate({batched.data(), batch.size(), d}, found.data());
+        for (std::size_t k = 0; k < batch.size(); ++k) {
+            (*values)[batch[k]] = found[k];
             top.push_back(found[k]);
         }
         std::sort(top.begin(), top.end(), std::greater<double>());
@@ -152,8 +156,8 @@ std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, std::vector<
     return by_value(*values);
 }
 
-// Acceptable rows from everywhere and from around the incumbents.
-std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
+// Feasible rows from everywhere and from around the incumbents.
+std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const {
     const std::size_t d = box_.dims(), blocks = d + 2, n_local = incumbents.rows > 0 ? options_.n_local : 0;
     std::vector<double> rows((options_.n_uniform + n_local) * d), uniform(2 * blocks);
     for (std::size_t i = 0; i < options_.n_uniform; ++i) {
@@ -193,14 +197,15 @@ std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible
         }
         box_.snap(row);
     }
-    keep_acceptable(rows, feasible, seen);
+    if (!feasible) return rows;
+    keep_acceptable(rows, feasible, RowSet(d));
     return rows;
 }
 
-// The best of the rows that are apart.
-std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows) const {
+// The best of the rows that are apart and not seen.
+std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows, const RowSet& seen) const {
     std::vector<double> values;
-    const std::vector<std::size_t> order = evaluate_best(rows, &values);
+    const std::vector<std::size_t> order = evaluate_best(rows, seen, &values);
     std::vector<Candidate> starts;
     std::vector<std::vector<double>> taken;   // their features
     std::vector<double> z(features_.size());
@@ -215,17 +220,19 @@ std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows) cons
     return starts;
 }
 
-// Draws a function from the joint posterior at the most promising rows, and takes the one where it is best.
-void Maximizer::draw(ConstMatrix rows, const Stream& stream, double* out, double* value) const {
+// Draws a function from the joint posterior at the most promising rows that were not seen, and takes the one where it is best;
+// false if there is none.
+bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const {
     const std::size_t d = rows.cols, f = features_.size();
     std::vector<std::size_t> order;
     RowSet taken(d);
     for (const std::size_t i : by_value(bounds(rows))) {
-        if (order.size() == kDrawn || taken.contains(rows.row(i))) continue;
+        if (order.size() == kDrawn || taken.contains(rows.row(i)) || seen.contains(rows.row(i))) continue;
         taken.insert(rows.row(i));
         order.push_back(i);
     }
     const std::size_t q = order.size();
+    if (q == 0) return false;
     std::vector<double> z(q * f), drawn(q), deviates(q), covariance(q * q);
     for (std::size_t i = 0; i < q; ++i) features_.map(rows.row(order[i]), z.data() + i * f);
     process_.joint({z.data(), q, f}, drawn.data(), {covariance.data(), q, q});
@@ -242,6 +249,7 @@ void Maximizer::draw(ConstMatrix rows, const Stream& stream, double* out, double
         *value = own;
         std::copy_n(rows.row(order[i]), d, out);
     }
+    return true;
 }
 
 bool Maximizer::is_near(const std::vector<double>& za, const std::vector<double>& zb) const {
@@ -411,14 +419,11 @@ void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::siz
 }
 
 bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
-    const std::vector<double> rows = candidates(incumbents, feasible, seen, stream);
-    if (rows.empty()) return false;
+    const std::vector<double> rows = candidates(incumbents, feasible, stream);
     const ConstMatrix all{rows.data(), rows.size() / box_.dims(), box_.dims()};
-    if (acquisition_.kind == Acquire::thompson) {
-        draw(all, stream, out, value);
-        return true;
-    }
-    std::vector<Candidate> starts = starts_among(all);
+    if (acquisition_.kind == Acquire::thompson) return draw(all, seen, stream, out, value);
+    std::vector<Candidate> starts = starts_among(all, seen);
+    if (starts.empty()) return false;
     bool is_discrete = false, is_real = false, is_relaxed_any = false;
     for (std::size_t j = 0; j < box_.dims(); ++j) {
         const bool real = box_.column(j).kind == Kind::real;

@@ -54,10 +54,10 @@ private:
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<double> bounds(ConstMatrix rows) const;
     static std::vector<std::size_t> by_value(const std::vector<double>& values);
-    std::vector<std::size_t> evaluate_best(ConstMatrix rows, std::vector<double>* values) const;
-    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
-    std::vector<Candidate> starts_among(ConstMatrix rows) const;
-    void draw(ConstMatrix rows, const Stream& stream, double* out, double* value) const;
+    std::vector<std::size_t> evaluate_best(ConstMatrix rows, const RowSet& seen, std::vector<double>* values) const;
+    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const;
+    std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
+    bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;
     bool is_near(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
     void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
                     const RowSet& seen) const;

@@ -16,27 +16,27 @@ constexpr double kSmallestVariance = 1e-12;   // of the signal
 constexpr std::size_t kLeading = 8;           // one observation in so many, the first ones, bounds the variance: 1/64 of the work of all
 
 // In eight sums: one would wait for each addition.
-HPO_CLONES double squared_length(const double* x, std::size_t n) {
+HPO_CLONES double dot(const double* x, const double* y, std::size_t n) {
     double sum[8] = {};
     std::size_t i = 0;
     for (; i + 8 <= n; i += 8)
-        for (std::size_t k = 0; k < 8; ++k) sum[k] += x[i + k] * x[i + k];
-    for (; i < n; ++i) sum[i % 8] += x[i] * x[i];
+        for (std::size_t k = 0; k < 8; ++k) sum[k] += x[i + k] * y[i + k];
+    for (; i < n; ++i) sum[i % 8] += x[i] * y[i];
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-// The largest |x[i] y[i]|.
-HPO_CLONES double largest_product(const double* x, const double* y, std::size_t n) {
+double squared_length(const double* x, std::size_t n) { return dot(x, x, n); }
+
+// Where x (n,) >= 0 is largest, n > 0.
+HPO_CLONES std::size_t largest(const double* x, std::size_t n) {
     double most[8] = {};
     std::size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (std::size_t k = 0; k < 8; ++k) {
-            const double size = std::abs(x[i + k] * y[i + k]);
-            most[k] = size > most[k] ? size : most[k];
-        }
-    }
-    for (; i < n; ++i) most[0] = std::max(most[0], std::abs(x[i] * y[i]));
-    return *std::max_element(most, most + 8);
+    for (; i + 8 <= n; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) most[k] = x[i + k] > most[k] ? x[i + k] : most[k];
+    for (; i < n; ++i) most[0] = x[i] > most[0] ? x[i] : most[0];
+    for (std::size_t k = 1; k < 8; ++k) most[0] = most[k] > most[0] ? most[k] : most[0];
+    for (i = 0; i + 1 < n && x[i] != most[0];) ++i;
+    return i;
 }
 
 }  // namespace
@@ -55,14 +55,14 @@ void Process::cross(ConstMatrix x, Matrix out) const {
     }
 }
 
-void Process::add_effects(ConstMatrix effects, Matrix k) const {
-    int n = static_cast<int>(k.cols), q = static_cast<int>(k.rows), g = static_cast<int>(effects_.size());
+void Process::add_effects(ConstMatrix effects, Matrix k, std::size_t few) const {
+    int n = static_cast<int>(few), stride = static_cast<int>(k.cols), q = static_cast<int>(k.rows), g = static_cast<int>(effects_.size());
     if (n > 0 && g > 0)
         lapack().dgemm(&kTransposed, &kPlain, &n, &q, &g, &kOne, const_cast<double*>(e_.data()), &g, const_cast<double*>(effects.data), &g, &kOne,
-                       k.data, &n);
+                       k.data, &stride);
 }
 
-Process::Queries Process::queries(ConstMatrix z, bool with_slope) const {
+Process::Queries Process::queries(ConstMatrix z, bool with_slope, bool with_effects) const {
     const std::size_t q = z.rows, n = size(), f = features_.size(), g = effects_.size();
     Queries out;
     out.x.resize(q * f);
@@ -77,7 +77,7 @@ Process::Queries Process::queries(ConstMatrix z, bool with_slope) const {
     }
     cross({out.x.data(), q, f}, {out.k.data(), q, n});
     kernel(smoothness_, out.k.data(), q * n, signal_, out.k.data(), with_slope ? out.slope.data() : nullptr);
-    add_effects({out.effects.data(), q, g}, {out.k.data(), q, n});
+    if (with_effects) add_effects({out.effects.data(), q, g}, {out.k.data(), q, n}, n);
     return out;
 }
 
@@ -105,7 +105,7 @@ void Process::factor(const Theta& theta, ConstMatrix z) {
         kernel(smoothness_, covariance.row(i), i, signal_, covariance.row(i), nullptr);
         covariance.row(i)[i] = signal_ + noise_;
     }
-    add_effects({e_.data(), n, g}, covariance);
+    add_effects({e_.data(), n, g}, covariance, n);
     for (std::size_t i = 0; i < n; ++i) reach_[i] = covariance.row(i)[i];
     cholesky_.factor(covariance);
     for (double& r : reach_) r = 1.0 / std::sqrt(r + jitter());
@@ -147,16 +147,19 @@ void Process::set_targets(const double* y, std::size_t m) {
 }
 
 void Process::mean(ConstMatrix z, double* out, double* variance_bound) const {
-    const std::size_t q = z.rows, n = size();
-    Queries at = queries(z, false);
+    const std::size_t q = z.rows, n = size(), g = effects_.size(), few = n / kLeading;
+    Queries at = queries(z, false, false);   // the mean needs no more of the effects than their coefficients
     const Matrix k{at.k.data(), q, n};
+    const ConstMatrix effects{at.effects.data(), q, g};
     times_alpha(k, out);
+    for (std::size_t i = 0; i < q; ++i) out[i] += dot(effects.row(i), coefficients_.data(), g);
     if (!variance_bound) return;
-    const std::size_t few = n / kLeading;
     for (std::size_t i = 0; i < q; ++i) {
-        const double most = largest_product(k.row(i), reach_.data(), n);
+        const std::size_t a = n > 0 ? largest(k.row(i), n) : 0;
+        const double most = n > 0 ? reach_[a] * (k.row(i)[a] + dot(effects.row(i), e_.data() + a * g, g)) : 0.0;
         variance_bound[i] = most * most;
     }
+    add_effects(effects, k, few);
     cholesky_.solve_lower(k, few);
     for (std::size_t i = 0; i < q; ++i) {
         const double known = std::max(variance_bound[i], squared_length(k.row(i), few));

@@ -35,8 +35,8 @@ public:
     // variance away.
     void set_targets(const double* y, std::size_t m);
 
-    // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the observation with
-    // the largest covariance alone would leave of it, or the first n / 8 observations, which are spread out as a rule.
+    // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the nearest
+    // observation alone would leave of it, or the first n / 8 observations, which are spread out as a rule.
     void mean(ConstMatrix z, double* out, double* variance_bound = nullptr) const;
     // Of z (q, f): mean (q,) and variance (q,); in half the time with inverse_factor().
     void posterior(ConstMatrix z, double* mean, double* variance, ConstMatrix inverse_factor = {}) const;
@@ -54,9 +54,9 @@ private:
         std::vector<double> k, slope;     // (q, n) covariances with every point, and their derivatives by r^2 if wanted
     };
     void moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const;   // at.k becomes L^-1 k
-    Queries queries(ConstMatrix z, bool with_slope) const;   // (q, f)
+    Queries queries(ConstMatrix z, bool with_slope, bool with_effects = true) const;   // (q, f)
     void cross(ConstMatrix x, Matrix out) const;             // r^2 of (q, f) with every point: (q, n)
-    void add_effects(ConstMatrix effects, Matrix k) const;   // (q, g), to (q, n)
+    void add_effects(ConstMatrix effects, Matrix k, std::size_t few) const;   // (q, g), to the first few columns of (q, n)
 
     const Features& features_;
     Smoothness smoothness_;
