@@ -65,7 +65,8 @@ class GP:
     row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
     the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
 
-    Cost with n observations: O(n^2) for each of about 1,500 candidates and gradient steps, O(n^3) for the fits.
+    Cost with n observations: O(n^2) for each of up to 192 of about 1,000 candidates, the most promising ones, and for each gradient
+    step; O(n^3) for the fits.
 
     References
     ----------
