@@ -95,6 +95,14 @@ def test_many_queries_have_the_posterior_of_few(n):
     np.testing.assert_allclose(gp.posterior(rows, y, theta, n, queries), np.array(single)[:, :, 0].T, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [30, 31, 100])
+def test_the_bits_of_many_queries_do_not_depend_on_how_they_are_split(n):
+    rows, y, theta = data(CONTINUOUS, n, 3)
+    gp, queries = gp_of(CONTINUOUS), rows_of(CONTINUOUS, 2000, 5)
+    parts = [gp.posterior(rows, y, theta, n, queries[i : i + 500]) for i in range(0, 2000, 500)]
+    np.testing.assert_array_equal(gp.posterior(rows, y, theta, n, queries), np.concatenate(parts, axis=1))
+
+
 @pytest.mark.parametrize("n_factored", [1, 7, 20])
 def test_appended_rows_give_the_posterior_of_the_whole(n_factored):
     rows, y, theta = data(CONTINUOUS, 30, 3)
