@@ -46,8 +46,6 @@ void take(const py::dict& capsules, const char* name, const std::string& signatu
 void load_lapack(const py::dict& lapack_capsules, const py::dict& blas_capsules, std::uintptr_t get_threads, std::uintptr_t set_threads) {
     Lapack t;
     take(lapack_capsules, "dpotrf", "cidii", t.dpotrf);
-    take(lapack_capsules, "dpotri", "cidii", t.dpotri);
-    take(lapack_capsules, "dtrtri", "ccidii", t.dtrtri);
     take(blas_capsules, "dgemm", "cciiiddididdi", t.dgemm);
     take(blas_capsules, "dgemv", "ciiddididdi", t.dgemv);
     take(blas_capsules, "dsyrk", "cciiddiddi", t.dsyrk);

@@ -7,7 +7,7 @@
 // over theta = logarithms (see process.h), with independent normal priors. The logarithm of a lengthscale is centred at
 // log(d) / 2 + a constant, so that distances keep their size as dimensions are added (Hvarfner, Hellsten, Nardi, "Vanilla
 // Bayesian optimization performs great in high dimensions", ICML 2024; their density is that of the lengthscale itself, whose
-// mode is where ours is by default). An evaluation costs dpotrf + dpotri and four
+// mode is where ours is by default). An evaluation costs dpotrf, the inverse from it and four
 // products of n^2 f.
 
 #include <vector>

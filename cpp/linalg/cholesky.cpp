@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "linalg/lapack.h"
+#include "linalg/triangular.h"
 
 namespace hpo {
 
@@ -69,8 +70,7 @@ void Cholesky::solve(Matrix b, char trans, std::size_t k) const {
 void Cholesky::inverse_factor(Matrix out) const {
     std::fill_n(out.data, out.rows * out.cols, 0.0);
     for (std::size_t i = 0; i < n_; ++i) std::copy_n(row(i), i + 1, out.row(i));
-    int n = static_cast<int>(n_), ld = static_cast<int>(out.cols), info = 0;
-    if (n > 0) lapack().dtrtri(&kUpper, &kNonUnit, &n, out.data, &ld, &info);
+    invert_lower(out.data, n_, out.cols);
 }
 
 void multiply_lower(ConstMatrix l, Matrix b) {
@@ -87,8 +87,7 @@ double Cholesky::log_determinant() const {
 
 void Cholesky::inverse(Matrix out) const {
     for (std::size_t i = 0; i < n_; ++i) std::copy_n(row(i), i + 1, out.row(i));
-    int n = static_cast<int>(n_), ld = static_cast<int>(out.cols), info = 0;
-    if (n > 0) lapack().dpotri(&kUpper, &n, out.data, &ld, &info);
+    inverse_of_factored(out.data, n_, out.cols);
 }
 
 }  // namespace hpo

@@ -9,8 +9,6 @@ namespace hpo {
 
 struct Lapack {
     void (*dpotrf)(char* uplo, int* n, double* a, int* lda, int* info) = nullptr;
-    void (*dpotri)(char* uplo, int* n, double* a, int* lda, int* info) = nullptr;
-    void (*dtrtri)(char* uplo, char* diag, int* n, double* a, int* lda, int* info) = nullptr;
     void (*dgemm)(char* ta, char* tb, int* m, int* n, int* k, double* alpha, double* a, int* lda, double* b, int* ldb, double* beta,
                   double* c, int* ldc) = nullptr;
     void (*dgemv)(char* trans, int* m, int* n, double* alpha, double* a, int* lda, double* x, int* incx, double* beta, double* y,

@@ -87,7 +87,7 @@ def test_the_posterior_equals_scikit_learns():
     np.testing.assert_allclose(np.sqrt(variance), deviation, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("n", [1, 12, 60])
+@pytest.mark.parametrize("n", [1, 12, 60, 130])
 def test_many_queries_have_the_posterior_of_few(n):
     rows, y, theta = data(CONTINUOUS, n, 3)
     gp, queries = gp_of(CONTINUOUS), rows_of(CONTINUOUS, 400, 5)

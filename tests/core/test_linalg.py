@@ -33,6 +33,14 @@ def test_factor_solves_log_determinant_and_inverse(n, seed):
     np.testing.assert_allclose(np.tril(c.inverse()), np.tril(np.linalg.inv(k)), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("n", [31, 32, 33, 64, 65, 130, 261])   # by halves down to blocks of 32
+def test_the_inverse_of_any_size(n):
+    k = covariance(n, n) + n * np.eye(n)
+    c = _core.Cholesky()
+    c.factor(k)
+    np.testing.assert_allclose(c.inverse(), np.tril(np.linalg.inv(k)), rtol=1e-9, atol=1e-12)
+
+
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
 def test_appending_rows_is_factoring_the_whole_and_truncating_takes_it_back(n, more, seed):
