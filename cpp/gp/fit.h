@@ -62,7 +62,7 @@ struct Fit {
     std::size_t evaluations = 0;
 };
 
-// The best of the searches from the given starts.
+// The best of the searches from the given starts, one after the other; one that comes near the best so far is not finished.
 Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbOptions& options);
 
 }  // namespace hpo
