@@ -16,7 +16,7 @@ namespace hpo {
 namespace {
 
 constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
-constexpr std::size_t kBatch = 192;       // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
+constexpr std::size_t kBatch = 192;      // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
 
 // The first `count` rows agree, bit for bit (NaN included).
 bool same(const double* a, const double* b, std::size_t count) { return count == 0 || std::memcmp(a, b, count * sizeof(double)) == 0; }
