@@ -33,10 +33,12 @@ def log(x: ArrayLike) -> _Array: """Natural logarithm, (n,) -> (n,)."""
 def ndtr(x: ArrayLike) -> _Array: """Standard normal distribution function, (n,) -> (n,)."""
 def log_ndtr(x: ArrayLike) -> _Array: """Its logarithm, accurate in the lower tail, (n,) -> (n,)."""
 def ndtri(p: ArrayLike) -> _Array: """Its inverse, (n,) in [0, 1] -> (n,)."""
-def log_sum_exp(x: ArrayLike) -> float: """log(sum(exp(x))) of x (n,)."""
 def log_interval_mass(a: ArrayLike, b: ArrayLike) -> _Array: """log(ndtr(b) - ndtr(a)), accurate in both tails; (n,), (n,) -> (n,)."""
 def philox(counter: Sequence[int], key: int) -> list[int]: """Philox 4x32-10: 4 words of 32 bits and a key of 64 -> 4 words."""
-def uniform(seed: int, number: int, purpose: int, n: int) -> _Array: """The first n uniforms of stream (seed, number, purpose): (n,)."""
+def uniform(seed: int, number: int, purpose: int, n: int, first: int = 0) -> _Array: """Uniforms of stream (seed, number, purpose) from block first on: (n,)."""
+def uniform_columns(seed: int, number: int, purpose: int, n: int, first: int, blocks: int, d: int) -> _Array:
+    """(d, n), where column i is uniform(seed, number, purpose, d, first + i blocks)."""
+
 
 # -- space ------------------------------------------------------------------------------------------------------------
 

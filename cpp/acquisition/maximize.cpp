@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/normal.h"
+#include "base/vmath.h"
 #include "linalg/cholesky.h"
 #include "optim/lbfgsb.h"
 
@@ -17,12 +18,45 @@ namespace {
 
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
 constexpr std::size_t kScreened = 64;        // or of which the last may be left out
-constexpr std::size_t kDrawn = 512;          // candidates at which a function is drawn: O(kDrawn^2 (n + kDrawn / 3))
+constexpr std::size_t kDrawn = 64;           // perturbations drawn together: their uniforms stay in cache
+constexpr std::size_t kJoint = 512;          // candidates at which a function is drawn: O(kJoint^2 (n + kJoint / 3))
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
 constexpr double kApart = 0.5;               // lengthscales between two starts, at least: nearer ones climb the same hill
 constexpr double kApartShare = 0.1;          // or of the length of the box's diagonal, if that is less
 constexpr std::size_t kPace = 5;             // steps that tell how fast a search climbs
+
+// out (n,): quantiles of the standard logistic distribution, normal-like with heavier tails.
+HPO_CLONES void logistic(const double* u, std::size_t n, double* out) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = lane::log(std::max(u[i], 1e-12) / (1.0 - u[i]));
+}
+
+// Indices of values from the largest down, equal ones in order. A heap: few of many are asked for.
+class Descending {
+public:
+    explicit Descending(const std::vector<double>& values) : heap_(values.size()), is_after_{values} {
+        std::iota(heap_.begin(), heap_.end(), std::size_t{0});
+        std::make_heap(heap_.begin(), heap_.end(), is_after_);
+    }
+
+    bool empty() const { return heap_.empty(); }
+
+    std::size_t next() {
+        std::pop_heap(heap_.begin(), heap_.end(), is_after_);
+        const std::size_t index = heap_.back();
+        heap_.pop_back();
+        return index;
+    }
+
+private:
+    struct IsAfter {
+        const std::vector<double>& values;
+        bool operator()(std::size_t a, std::size_t b) const { return values[a] < values[b] || (values[a] == values[b] && a > b); }
+    };
+
+    std::vector<std::size_t> heap_;
+    IsAfter is_after_;
+};
 
 }  // namespace
 
@@ -120,83 +154,90 @@ std::vector<double> Maximizer::bounds(ConstMatrix rows) const {
     return out;
 }
 
-// Indices of the values from the largest down.
-std::vector<std::size_t> Maximizer::by_value(const std::vector<double>& values) {
-    std::vector<std::size_t> order(values.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
-    return order;
-}
-
-// The rows (n, d) from the best value down, and the values (n,). Those not seen are taken by their bounds, until that of the rest
-// is below the n_starts-th best value, or n_screened of them; what is left out has the value -inf.
-std::vector<std::size_t> Maximizer::evaluate_best(ConstMatrix rows, const RowSet& seen, std::vector<double>* values) const {
+// Rows among (n, d) and their values, best first. Those not seen are taken by their bounds, until that of the rest is below the
+// n_starts-th best value, or n_screened of them.
+std::vector<Maximizer::Valued> Maximizer::evaluate_best(ConstMatrix rows, const RowSet& seen) const {
     const std::size_t d = box_.dims();
     const std::vector<double> most = bounds(rows);
-    const std::vector<std::size_t> order = by_value(most);
+    Descending order(most);
     std::vector<std::size_t> batch;
-    std::vector<double> batched(kScreened * d), found(kScreened), top;
-    values->assign(rows.rows, -std::numeric_limits<double>::infinity());
+    std::vector<double> batched(kScreened * d), found(kScreened);
+    std::vector<Valued> best;
     const bool is_bound = acquisition_.kind != Acquire::log_pi;
-    auto next = order.begin();
     for (std::size_t left = options_.n_screened; left > 0; left -= batch.size()) {
         batch.clear();
-        for (; next != order.end() && batch.size() < std::min(kScreened, left); ++next)
-            if (!seen.contains(rows.row(*next))) batch.push_back(*next);
-        if (batch.empty() || (is_bound && top.size() == options_.n_starts && most[batch[0]] <= top.back())) break;
+        while (!order.empty() && batch.size() < std::min(kScreened, left)) {
+            const std::size_t i = order.next();
+            if (!seen.contains(rows.row(i))) batch.push_back(i);
+        }
+        if (batch.empty() || (is_bound && best.size() >= options_.n_starts && most[batch[0]] <= best[options_.n_starts - 1].value)) break;
         for (std::size_t k = 0; k < batch.size(); ++k) std::copy_n(rows.row(batch[k]), d, batched.data() + k * d);
         evaluate({batched.data(), batch.size(), d}, found.data());
-        for (std::size_t k = 0; k < batch.size(); ++k) {
-            (*values)[batch[k]] = found[k];
-            top.push_back(found[k]);
-        }
-        std::sort(top.begin(), top.end(), std::greater<double>());
-        if (top.size() > options_.n_starts) top.resize(options_.n_starts);
+        for (std::size_t k = 0; k < batch.size(); ++k) best.push_back({found[k], batch[k]});
+        std::stable_sort(best.begin(), best.end(), [](const Valued& a, const Valued& b) { return a.value > b.value; });
     }
-    return by_value(*values);
+    return best;
+}
+
+// Rows from everywhere: half of them from the priors, half uniform, since a prior may be wrong. Row i takes the blocks of the stream from
+// i blocks on, as do the perturbations that follow.
+void Maximizer::draw_everywhere(const Stream& stream, std::size_t blocks, Matrix out) const {
+    std::vector<double> columns(out.rows * out.cols);
+    for (const bool from_prior : {true, false}) {
+        const std::size_t first = from_prior ? 0 : out.rows / 2, n = from_prior ? out.rows / 2 : out.rows - first;
+        stream.uniform_columns(static_cast<std::uint32_t>(first * blocks), static_cast<std::uint32_t>(blocks), n, out.cols, columns.data(), n);
+        if (from_prior) box_.from_prior(columns.data(), n, n, Form::encoded);
+        else box_.from_unit(columns.data(), n, n, Form::encoded);
+        to_rows(columns.data(), n, out.slice(first, n));
+    }
+}
+
+// Perturbations of the incumbents: from one column to all of them, at four scales.
+void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, Matrix out) const {
+    constexpr double kScales[] = {0.11, 0.0275, 0.006875, 0.00171875};
+    const std::size_t d = box_.dims();
+    // Of column j, 2j whether it moves and 2j + 1 how far; then which incumbent, how many columns, and which one in any case.
+    std::vector<double> uniform(2 * blocks * kDrawn), steps(d * kDrawn);
+    for (std::size_t begin = 0; begin < out.rows; begin += kDrawn) {
+        const std::size_t n = std::min(kDrawn, out.rows - begin);
+        const auto u = [&](std::size_t i, std::size_t j) { return uniform[j * n + i]; };
+        stream.uniform_columns(static_cast<std::uint32_t>((options_.n_uniform + begin) * blocks), static_cast<std::uint32_t>(blocks), n, 2 * blocks, uniform.data(), n);
+        for (std::size_t j = 0; j < d; ++j) logistic(uniform.data() + (2 * j + 1) * n, n, steps.data() + j * n);
+        for (std::size_t i = 0; i < n; ++i) {
+            double* row = out.row(begin + i);
+            // The best incumbent gets half of the perturbations, the next a quarter, ...: a geometric choice.
+            const auto which = static_cast<std::size_t>(-std::log2(1.0 - u(i, 2 * d)));
+            std::copy_n(incumbents.row(which % incumbents.rows), d, row);
+            const double share = std::max(1.0 / static_cast<double>(d), u(i, 2 * d + 1));
+            const auto forced = static_cast<std::size_t>(u(i, 2 * d + 2) * static_cast<double>(d));
+            for (const std::size_t j : box_.parents_first()) {
+                const bool fresh = std::isnan(row[j]);
+                if (fresh && !box_.active(j, row)) continue;
+                if (!fresh && j != forced && u(i, 2 * j) >= share) continue;
+                const Column& c = box_.column(j);
+                if (c.kind == Kind::categorical) row[j] = std::floor(u(i, 2 * j + 1) * static_cast<double>(c.levels));
+                else if (fresh) row[j] = u(i, 2 * j + 1);
+                else {
+                    double step = kScales[i % 4] * steps[j * n + i];
+                    if (c.kind == Kind::ordered) {   // at least one level up or down
+                        const double level = 1.01 / static_cast<double>(c.levels);
+                        if (!c.log && std::abs(step) < level) step = step < 0.0 ? -level : level;
+                    }
+                    row[j] = std::clamp(row[j] + step, 0.0, 1.0);
+                }
+            }
+            box_.snap(row);
+        }
+    }
 }
 
 // Feasible rows from everywhere and from around the incumbents.
 std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const {
-    const std::size_t d = box_.dims(), blocks = d + 2, n_local = incumbents.rows > 0 ? options_.n_local : 0;
-    std::vector<double> rows((options_.n_uniform + n_local) * d), uniform(2 * blocks);
-    for (std::size_t i = 0; i < options_.n_uniform; ++i) {
-        double* row = rows.data() + i * d;
-        stream.uniform(row, d, static_cast<std::uint32_t>(i * blocks));
-        // Half of them from the priors, half from everywhere: a prior may be wrong.
-        if (i % 2 == 0) box_.from_prior(row);
-        else box_.from_unit(row);
-    }
-    for (std::size_t i = 0; i < n_local; ++i) {
-        double* row = rows.data() + (options_.n_uniform + i) * d;
-        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>((options_.n_uniform + i) * blocks));
-        // The best incumbent gets half of the perturbations, the next a quarter, ...: a geometric choice.
-        const auto which = static_cast<std::size_t>(-std::log2(1.0 - uniform[2 * d]));
-        std::copy_n(incumbents.row(which % incumbents.rows), d, row);
-        // From one column to all of them, at four scales.
-        const double share = std::max(1.0 / static_cast<double>(d), uniform[2 * d + 1]);
-        const double scale = 0.2 * std::pow(0.25, static_cast<double>(i % 4));
-        const auto forced = static_cast<std::size_t>(uniform[2 * d + 2] * static_cast<double>(d));
-        for (const std::size_t j : box_.parents_first()) {
-            const bool fresh = std::isnan(row[j]);
-            if (fresh && !box_.active(j, row)) continue;
-            if (!fresh && j != forced && uniform[2 * j] >= share) continue;
-            const Column& c = box_.column(j);
-            const double v = uniform[2 * j + 1];
-            if (c.kind == Kind::categorical) row[j] = std::floor(v * static_cast<double>(c.levels));
-            else if (fresh) row[j] = v;
-            else {
-                // The logistic quantile: normal-like with heavier tails. At least one level up or down.
-                double step = scale * std::log(std::max(v, 1e-12) / (1.0 - v)) * 0.55;
-                if (c.kind == Kind::ordered) {
-                    const double level = 1.01 / static_cast<double>(c.levels);
-                    if (!c.log && std::abs(step) < level) step = step < 0.0 ? -level : level;
-                }
-                row[j] = std::clamp(row[j] + step, 0.0, 1.0);
-            }
-        }
-        box_.snap(row);
-    }
+    const std::size_t d = box_.dims(), blocks = d + 2, n_uniform = options_.n_uniform, n_local = incumbents.rows > 0 ? options_.n_local : 0;
+    std::vector<double> rows((n_uniform + n_local) * d);
+    const Matrix all{rows.data(), n_uniform + n_local, d};
+    draw_everywhere(stream, blocks, all.slice(0, n_uniform));
+    draw_around(incumbents, stream, blocks, all.slice(n_uniform, n_local));
     if (!feasible) return rows;
     keep_acceptable(rows, feasible, RowSet(d));
     return rows;
@@ -204,17 +245,15 @@ std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible
 
 // The best of the rows that are apart and not seen.
 std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows, const RowSet& seen) const {
-    std::vector<double> values;
-    const std::vector<std::size_t> order = evaluate_best(rows, seen, &values);
     std::vector<Candidate> starts;
     std::vector<std::vector<double>> taken;   // their features
     std::vector<double> z(features_.size());
-    for (const std::size_t i : order) {
-        if (starts.size() == options_.n_starts || std::isinf(values[i])) break;
-        const double* row = rows.row(i);
+    for (const Valued& each : evaluate_best(rows, seen)) {
+        if (starts.size() == options_.n_starts || std::isinf(each.value)) break;
+        const double* row = rows.row(each.index);
         features_.map(row, z.data());
         if (std::any_of(taken.begin(), taken.end(), [&](const auto& other) { return is_near(other, z); })) continue;
-        starts.push_back({{row, row + rows.cols}, values[i]});
+        starts.push_back({{row, row + rows.cols}, each.value});
         taken.push_back(z);
     }
     return starts;
@@ -226,8 +265,10 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     const std::size_t d = rows.cols, f = features_.size();
     std::vector<std::size_t> order;
     RowSet taken(d);
-    for (const std::size_t i : by_value(bounds(rows))) {
-        if (order.size() == kDrawn || taken.contains(rows.row(i)) || seen.contains(rows.row(i))) continue;
+    const std::vector<double> most = bounds(rows);
+    for (Descending best(most); !best.empty() && order.size() < kJoint;) {
+        const std::size_t i = best.next();
+        if (taken.contains(rows.row(i)) || seen.contains(rows.row(i))) continue;
         taken.insert(rows.row(i));
         order.push_back(i);
     }

@@ -49,12 +49,17 @@ private:
         std::vector<double> row;
         double value;
     };
+    struct Valued {
+        double value;
+        std::size_t index;   // of a row
+    };
 
     void evaluate(ConstMatrix rows, double* out) const;
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<double> bounds(ConstMatrix rows) const;
-    static std::vector<std::size_t> by_value(const std::vector<double>& values);
-    std::vector<std::size_t> evaluate_best(ConstMatrix rows, const RowSet& seen, std::vector<double>* values) const;
+    std::vector<Valued> evaluate_best(ConstMatrix rows, const RowSet& seen) const;
+    void draw_everywhere(const Stream& stream, std::size_t blocks, Matrix out) const;
+    void draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, Matrix out) const;
     std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const;
     std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
     bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;

@@ -14,11 +14,19 @@ namespace hpo {
 
 namespace {
 
-// The two uniforms of each of the blocks of `counter` with its last two words replaced by the halves of numbers[i]: first (n,),
-// second (n,).
-HPO_DEFAULT void philox_units(std::uint64_t key, Block counter, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
+// Block i of n is that of purpose in the stream numbers[i] at index + i step.
+struct Blocks {
+    std::uint64_t key;
+    std::uint32_t purpose;
+    std::uint32_t index;
+    std::uint32_t step;
+};
+
+// The two uniforms of each of the blocks: first (n,), second (n,).
+HPO_DEFAULT void philox_units(const Blocks& blocks, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
     for (std::size_t i = 0; i < n; ++i) {
-        const Block b = philox({counter[0], counter[1], static_cast<std::uint32_t>(numbers[i]), static_cast<std::uint32_t>(numbers[i] >> 32)}, key);
+        const std::uint32_t index = blocks.index + static_cast<std::uint32_t>(i) * blocks.step;
+        const Block b = philox({index, blocks.purpose, static_cast<std::uint32_t>(numbers[i]), static_cast<std::uint32_t>(numbers[i] >> 32)}, blocks.key);
         first[i] = to_unit(b[0], b[1]);
         second[i] = to_unit(b[2], b[3]);
     }
@@ -32,11 +40,11 @@ using Eight = std::uint64_t __attribute__((vector_size(64)));
 
 // The same for n < kLanes, too few for a vector: the first stream stands in for those that are missing.
 template <std::size_t kLanes>
-void few_units(std::uint64_t key, Block counter, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
+void few_units(const Blocks& blocks, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
     std::uint64_t padded[kLanes];
     double result[2 * kLanes];
     for (std::size_t l = 0; l < kLanes; ++l) padded[l] = numbers[l < n ? l : 0];
-    philox_units(key, counter, padded, kLanes, result, result + kLanes);
+    philox_units(blocks, padded, kLanes, result, result + kLanes);
     std::copy_n(result, n, first);
     std::copy_n(result + kLanes, n, second);
 }
@@ -49,20 +57,21 @@ HPO_V3 inline __m256d to_units(__m256i high, __m256i low) {   // unit_lane
     return _mm256_add_pd(_mm256_mul_pd(h, _mm256_set1_pd(0x1p-32)), _mm256_mul_pd(l, _mm256_set1_pd(0x1p-53)));
 }
 
-HPO_V3 void philox_units(std::uint64_t key, Block counter, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
+HPO_V3 void philox_units(const Blocks& blocks, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
     constexpr std::size_t kVectors = 2, kLanes = 4 * kVectors;
-    if (n < kLanes) return few_units<kLanes>(key, counter, numbers, n, first, second);
+    if (n < kLanes) return few_units<kLanes>(blocks, numbers, n, first, second);
     const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
+    const __m256i steps = _mm256_mul_epu32(_mm256_set_epi64x(3, 2, 1, 0), _mm256_set1_epi64x(blocks.step));
     for (std::size_t start = 0; start < n; start += kLanes) {
         const std::size_t i = std::min(start, n - kLanes);   // the last vectors overlap those before them
         __m256i c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
         for (std::size_t v = 0; v < kVectors; ++v) {
-            c0[v] = _mm256_set1_epi64x(counter[0]);
-            c1[v] = _mm256_set1_epi64x(counter[1]);
+            c0[v] = _mm256_add_epi64(steps, _mm256_set1_epi64x(static_cast<long long>(blocks.index + (i + 4 * v) * blocks.step)));
+            c1[v] = _mm256_set1_epi64x(blocks.purpose);
             c2[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers + i + 4 * v));
             c3[v] = _mm256_srli_epi64(c2[v], 32);
         }
-        std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+        std::uint32_t k0 = static_cast<std::uint32_t>(blocks.key), k1 = static_cast<std::uint32_t>(blocks.key >> 32);
 #pragma GCC unroll 10
         for (int round = 0; round < 10; ++round, k0 += kPhiloxKeys[0], k1 += kPhiloxKeys[1]) {
             const __m256i key0 = _mm256_set1_epi64x(k0), key1 = _mm256_set1_epi64x(k1);
@@ -85,21 +94,21 @@ HPO_V4 inline __m512d to_units(Eight high, Eight low) {
     return __builtin_convertvector(((high << 32) | (low & 0xFFFFFFFF)) >> 11, __m512d) * 0x1p-53;
 }
 
-HPO_V4 void philox_units(std::uint64_t key, Block counter, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
+HPO_V4 void philox_units(const Blocks& blocks, const std::uint64_t* numbers, std::size_t n, double* first, double* second) {
     constexpr std::size_t kVectors = 4, kLanes = 8 * kVectors;
-    if (n < kLanes) return few_units<kLanes>(key, counter, numbers, n, first, second);
+    if (n < kLanes) return few_units<kLanes>(blocks, numbers, n, first, second);
     const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57);
-    const Eight none{};
+    const Eight none{}, lanes{0, 1, 2, 3, 4, 5, 6, 7}, steps = lanes * blocks.step;
     for (std::size_t start = 0; start < n; start += kLanes) {
         const std::size_t i = std::min(start, n - kLanes);
         Eight c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
         for (std::size_t v = 0; v < kVectors; ++v) {
-            c0[v] = none + counter[0];
-            c1[v] = none + counter[1];
+            c0[v] = steps + (blocks.index + (i + 8 * v) * blocks.step);
+            c1[v] = none + blocks.purpose;
             std::memcpy(&c2[v], numbers + i + 8 * v, sizeof c2[v]);
             c3[v] = c2[v] >> 32;
         }
-        std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+        std::uint32_t k0 = static_cast<std::uint32_t>(blocks.key), k1 = static_cast<std::uint32_t>(blocks.key >> 32);
 #pragma GCC unroll 10
         for (int round = 0; round < 10; ++round, k0 += kPhiloxKeys[0], k1 += kPhiloxKeys[1])
             for (std::size_t v = 0; v < kVectors; ++v) {
@@ -119,15 +128,23 @@ HPO_V4 void philox_units(std::uint64_t key, Block counter, const std::uint64_t* 
 }
 #endif
 
+// out (d, n) of the streams numbers (n,): two columns to a block.
+void unit_columns(Blocks blocks, const std::uint64_t* numbers, std::size_t n, std::size_t d, double* out, std::size_t stride) {
+    std::vector<double> unused(d % 2 == 1 ? n : 0);
+    for (std::size_t j = 0; n > 0 && j < d; j += 2, ++blocks.index)
+        philox_units(blocks, numbers, n, out + j * stride, j + 1 < d ? out + (j + 1) * stride : unused.data());
+}
+
 }  // namespace
 
 void uniform_columns(std::uint64_t seed, Purpose purpose, const std::uint64_t* numbers, std::size_t n, std::uint32_t first, std::size_t d,
                      double* out, std::size_t stride) {
-    std::vector<double> unused(d % 2 == 1 ? n : 0);
-    for (std::size_t j = 0; n > 0 && j < d; j += 2) {
-        const Block counter{first + static_cast<std::uint32_t>(j / 2), static_cast<std::uint32_t>(purpose), 0, 0};
-        philox_units(seed, counter, numbers, n, out + j * stride, j + 1 < d ? out + (j + 1) * stride : unused.data());
-    }
+    unit_columns({seed, static_cast<std::uint32_t>(purpose), first, 0}, numbers, n, d, out, stride);
+}
+
+void Stream::uniform_columns(std::uint32_t first, std::uint32_t blocks, std::size_t n, std::size_t d, double* out, std::size_t stride) const {
+    const std::vector<std::uint64_t> numbers(n, number_);
+    unit_columns({seed_, purpose_, first, blocks}, numbers.data(), n, d, out, stride);
 }
 
 }  // namespace hpo

@@ -57,6 +57,9 @@ public:
         }
     }
 
+    // out (d, n), column j at out + j stride: in row i the bits of uniform(row, d, first + i blocks).
+    void uniform_columns(std::uint32_t first, std::uint32_t blocks, std::size_t n, std::size_t d, double* out, std::size_t stride) const;
+
     std::uint64_t bits(std::uint32_t index = 0) const {
         const Block b = block(index);
         return (std::uint64_t{b[0]} << 32) | b[1];

@@ -1,5 +1,5 @@
 #pragma once
-// exp, log and log-sum-exp over arrays, without branches, so that the compiler vectorises them: a third of the time of
+// exp and log over arrays, without branches, so that the compiler vectorises them: a third of the time of
 // std::exp with AVX2. `lane::` holds the same formulas for one element, to be fused into other HPO_CLONES loops (see
 // simd.h).
 //
@@ -17,7 +17,7 @@
 #include "base/simd.h"
 
 #ifdef __FAST_MATH__
-#error "-ffast-math breaks the rounding by addition and the compensated sums below"
+#error "-ffast-math breaks the rounding by addition below"
 #endif
 
 namespace hpo {
@@ -79,11 +79,5 @@ void exp(const double* x, double* out, std::size_t n);  // (n,), (n,)
 
 // out[i] = ln x[i]: 1 ulp, subnormals included; 0 -> -inf, negative or NaN -> NaN, inf -> inf. out may be x.
 void log(const double* x, double* out, std::size_t n);  // (n,), (n,)
-
-// sum_i e^(x[i] - shift), in a fixed order of additions that depends on n alone; 0 for n = 0.
-double sum_exp(const double* x, std::size_t n, double shift);  // (n,)
-
-// log sum_i e^x[i] without overflow; -inf when n = 0 or every x[i] is -inf, NaN when one is NaN.
-double log_sum_exp(const double* x, std::size_t n);  // (n,)
 
 }  // namespace hpo

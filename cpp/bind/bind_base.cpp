@@ -31,8 +31,6 @@ void register_base(py::module_& m) {
     m.def("ndtr", &map<ndtr>, py::arg("x"));
     m.def("log_ndtr", &map<log_ndtr>, py::arg("x"));
     m.def("ndtri", &map<ndtri>, py::arg("p"));
-    m.def("log_sum_exp", [](const Array& x) { return log_sum_exp(vector(x, static_cast<std::size_t>(x.size()), "x"), static_cast<std::size_t>(x.size())); },
-          py::arg("x"));
     m.def("log_interval_mass", [](const Array& a, const Array& b) {
         const auto n = static_cast<std::size_t>(a.size());
         Array out(static_cast<py::ssize_t>(n));
@@ -40,11 +38,17 @@ void register_base(py::module_& m) {
         return out;
     }, py::arg("a"), py::arg("b"));
     m.def("philox", [](const std::array<std::uint32_t, 4>& counter, std::uint64_t key) { return philox(counter, key); }, py::arg("counter"), py::arg("key"));
-    m.def("uniform", [](std::uint64_t seed, std::uint64_t number, std::uint32_t purpose, std::size_t n) {
+    m.def("uniform", [](std::uint64_t seed, std::uint64_t number, std::uint32_t purpose, std::size_t n, std::uint32_t first) {
         Array out(static_cast<py::ssize_t>(n));
-        Stream(seed, number, static_cast<Purpose>(purpose)).uniform(out.mutable_data(), n);
+        Stream(seed, number, static_cast<Purpose>(purpose)).uniform(out.mutable_data(), n, first);
         return out;
-    }, py::arg("seed"), py::arg("number"), py::arg("purpose"), py::arg("n"));
+    }, py::arg("seed"), py::arg("number"), py::arg("purpose"), py::arg("n"), py::arg("first") = 0);
+    m.def("uniform_columns", [](std::uint64_t seed, std::uint64_t number, std::uint32_t purpose, std::size_t n, std::uint32_t first, std::uint32_t blocks,
+                                std::size_t d) {
+        Array out({d, n});
+        Stream(seed, number, static_cast<Purpose>(purpose)).uniform_columns(first, blocks, n, d, out.mutable_data(), n);
+        return out;
+    }, py::arg("seed"), py::arg("number"), py::arg("purpose"), py::arg("n"), py::arg("first"), py::arg("blocks"), py::arg("d"));
 }
 
 }  // namespace hpo

@@ -58,9 +58,7 @@ void Lbfgsb::direct() {
     }
     steepest_ = s_.empty();
     if (!(slope < 0.0)) {   // the memory and the active set disagree: start again
-        s_.clear();
-        y_.clear();
-        rho_.clear();
+        forget();
         steepest_ = true;
         for (std::size_t i = 0; i < d_; ++i) direction_[i] = -projected(i, gradient_);
     }
@@ -76,6 +74,17 @@ void Lbfgsb::propose() {
     for (std::size_t i = 0; i < d_; ++i) trial_[i] = std::clamp(x_[i] + step_ * direction_[i], lower_[i], upper_[i]);
 }
 
+void Lbfgsb::forget() {
+    s_.clear();
+    y_.clear();
+    rho_.clear();
+}
+
+bool Lbfgsb::stop() {
+    done_ = true;
+    return false;
+}
+
 bool Lbfgsb::report(double value, const double* gradient) {
     if (done_) return false;
     ++evaluations_;
@@ -83,22 +92,14 @@ bool Lbfgsb::report(double value, const double* gradient) {
         started_ = true;
         value_ = value;
         gradient_.assign(gradient, gradient + d_);
-        if (!std::isfinite(value)) {
-            done_ = true;
-            return false;
-        }
+        if (!std::isfinite(value)) return stop();
     } else {
         double decrease = 0.0;   // g . (x - trial), what the first order promises
         for (std::size_t i = 0; i < d_; ++i) decrease += gradient_[i] * (x_[i] - trial_[i]);
         if (!(value <= value_ - kArmijo * decrease) || !std::isfinite(value)) {
             if (++shrinks_ > kMaxShrinks || evaluations_ >= options_.max_evaluations) {
-                if (steepest_ || evaluations_ >= options_.max_evaluations) {
-                    done_ = true;
-                    return false;
-                }
-                s_.clear();
-                y_.clear();
-                rho_.clear();
+                if (steepest_ || evaluations_ >= options_.max_evaluations) return stop();
+                forget();
                 direct();
             } else {
                 // The minimum of the parabola through both values and the slope, within reason.
@@ -130,17 +131,11 @@ bool Lbfgsb::report(double value, const double* gradient) {
             s_.push_back(std::move(s));
             y_.push_back(std::move(y));
         }
-        if (change <= options_.value_tolerance * std::max({std::abs(value), std::abs(value + change), 1.0})) {
-            done_ = true;
-            return false;
-        }
+        if (change <= options_.value_tolerance * std::max({std::abs(value), std::abs(value + change), 1.0})) return stop();
     }
     double largest = 0.0;
     for (std::size_t i = 0; i < d_; ++i) largest = std::max(largest, std::abs(projected(i, gradient_)));
-    if (largest <= options_.gradient_tolerance || evaluations_ >= options_.max_evaluations) {
-        done_ = true;
-        return false;
-    }
+    if (largest <= options_.gradient_tolerance || evaluations_ >= options_.max_evaluations) return stop();
     direct();
     propose();
     return true;

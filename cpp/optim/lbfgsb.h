@@ -36,6 +36,8 @@ public:
 private:
     void direct();
     void propose();
+    void forget();   // the curvature
+    bool stop();     // false, for report() to return
     double projected(std::size_t i, const std::vector<double>& gradient) const;
 
     LbfgsbOptions options_;

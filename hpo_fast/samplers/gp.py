@@ -181,7 +181,7 @@ class GPEngine:
         self._core = _core.Gp(space.box, space.grid, options, seed, threads)
         self._fits: dict[int, list[float]] = {}
         self._skill = (0, 0.0)   # the last point of the schedule and the skill there
-        self._selected = (0, np.arange(0))   # the last point of the schedule and what was selected there
+        self._selected = (0, np.arange(0))   # the same of what the model sees
 
     def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
         told = len(self._history)
@@ -214,9 +214,7 @@ class GPEngine:
         load_lapack()
         told = len(self._history)
         point = schedule(told)
-        if self._selected[0] != point:
-            self._selected = (point, self._select(point))
-        kept = self._selected[1]
+        kept = self._kept(point)
         index = np.concatenate([kept, np.arange(point, told)])
         return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(kept)
 
@@ -236,7 +234,7 @@ class GPEngine:
         load_lapack()
         point = schedule(len(self._history))
         if self._skill[0] != point:
-            kept = self._select(point)
+            kept = self._kept(point)
             rows, targets, theta = self._history.rows[kept], warp(self._history.values[kept], self._sampler.warp), self._fit(point)
             mean, variance = self._core.posterior(rows, targets, theta, len(kept), rows)
             noise = math.exp(theta[rows.shape[1] + 1])
@@ -244,8 +242,13 @@ class GPEngine:
             self._skill = (point, 1.0 - float(np.mean(residuals**2) / (np.mean(targets**2) or 1.0)))
         return self._skill[1]
 
+    def _kept(self, point: int) -> np.ndarray:
+        """Which of the first `point` observations the model sees, ascending; the last answer is remembered."""
+        if self._selected[0] != point:
+            self._selected = (point, self._select(point))
+        return self._selected[1]
+
     def _select(self, point: int) -> np.ndarray:
-        """Which of the first `point` observations the model sees, ascending."""
         limit = self._sampler.max_observations
         if point <= limit:
             return np.arange(point)
@@ -262,7 +265,7 @@ class GPEngine:
             starts = [self._core.prior_mode]
             if point >= 8:
                 starts.append(self._fit(schedule(point // 2)))
-            index = self._select(point)
+            index = self._kept(point)
             index = index[:: -(-len(index) // _FIT_OBSERVATIONS)]
             targets = warp(self._history.values[index], self._sampler.warp)
             # A cold start rarely wins once there is much evidence, and costs more than everything else.

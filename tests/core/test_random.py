@@ -36,6 +36,14 @@ def test_a_stream_equals_the_oracle_and_is_a_prefix_of_the_longer_one(seed, numb
     assert got.tolist() == _core.uniform(seed, number, purpose, n + 7)[:n].tolist()
 
 
+@given(double_word, double_word, st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 70), st.integers(1, 7))
+@settings(deadline=None)
+def test_columns_of_a_stream_are_its_uniforms_in_pieces(seed, number, first, blocks, n, d):
+    columns = _core.uniform_columns(seed, number, 7, n, first, blocks, d)
+    for i in range(n):   # the index of a block wraps around
+        assert columns[:, i].tolist() == _core.uniform(seed, number, 7, d, (first + i * blocks) % 2**32).tolist()
+
+
 def test_streams_of_other_seeds_numbers_and_purposes_share_nothing():
     draws = [_core.uniform(seed, number, purpose, 50) for seed in (0, 1, 2**32, 2**63) for number in (0, 1, 2**32) for purpose in range(7)]
     assert np.unique(np.concatenate(draws)).size == len(draws) * 50
