@@ -1,9 +1,10 @@
-"""The Gaussian process: whole suggestions, fits, posteriors, and one likelihood gradient against the LAPACK it needs.
+"""The Gaussian process: whole suggestions and their parts, fits, posteriors, and one likelihood gradient against the LAPACK it needs.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 taskset -c 0 pytest benchmarks/bench_gp.py -s -W default
 
-Peers: Optuna 5's GPSampler (whole asks), scikit-learn's GaussianProcessRegressor (fits and posteriors). Ratios of the same run
-are printed at the end.
+Peers: for whole asks Optuna 5's GPSampler and, if installed (`pip install botorch hoptimal`), BoTorch's SingleTaskGP with a fit and
+`optimize_acqf` on LogExpectedImprovement (20 restarts, 1,024 samples) and hoptimal's GPSampler; for fits and posteriors scikit-learn's
+GaussianProcessRegressor. Ratios of the same run are printed at the end.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import pytest
 import hpo_fast as hf
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_suggest import Fast, Study, space_of
+from bench_suggest import Fast, Study, history, space_of
 
 MEDIANS: dict[tuple[str, str, str], float] = {}
-ROUNDS = {"hpo_fast": 20, "optuna": 3}
+ROUNDS = {"hpo_fast": 20, "optuna": 3, "botorch": 2, "hoptimal": 1}
 
 
 class OptunaGp(Study):
@@ -35,22 +36,74 @@ class OptunaGp(Study):
         self.study.sampler = optuna.samplers.GPSampler(seed=0, deterministic_objective=False)
 
 
+class BoTorch:
+    """A model fitted from its defaults, and log EI maximised, on the history of `Fast`; continuous spaces."""
+
+    def __init__(self, space: hf.Space, n: int) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        self.X = torch.from_numpy(space.sample(n, seed=1))
+        self.y = -torch.from_numpy(history(space, n)[1])[:, None]
+
+    def ask(self):
+        import torch
+        from botorch import fit_gpytorch_mll
+        from botorch.acquisition import LogExpectedImprovement
+        from botorch.models import SingleTaskGP
+        from botorch.optim import optimize_acqf
+        from gpytorch.mlls import ExactMarginalLogLikelihood
+
+        model = SingleTaskGP(self.X, self.y)
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        bounds = torch.tensor([[0.0], [1.0]], dtype=torch.float64).repeat(1, self.X.shape[1])
+        return optimize_acqf(LogExpectedImprovement(model, self.y.max()), bounds, q=1, num_restarts=20, raw_samples=1024)[0]
+
+    def tell(self, x) -> None:
+        import torch
+
+        self.X, self.y = torch.cat([self.X, x]), torch.cat([self.y, -torch.ones(1, 1, dtype=torch.float64)])
+
+
+class Hoptimal:
+    """hoptimal's GPSampler on the history of `Fast`: one more trial of its loop; continuous spaces."""
+
+    def __init__(self, space: hf.Space, n: int) -> None:
+        import hoptimal
+
+        self.names = list(space.parameters)
+        self.study = hoptimal.create_study(direction="minimize", sampler=hoptimal.GPSampler(seed=0))
+        for params, value in zip(*history(space, n), strict=True):
+            self.study.add_trial(params, float(value))
+
+    def ask(self) -> None:
+        self.study.optimize(lambda trial: [trial.suggest_float(name, 0.0, 1.0) for name in self.names] and 1.0, 1)
+
+    def tell(self, _) -> None:
+        """The loop has told it."""
+
+
+PEERS = {"hpo_fast": Fast, "optuna": OptunaGp, "botorch": BoTorch, "hoptimal": Hoptimal}
+
+
 def measure(benchmark, what: str, case: str, peer: str, run, setup=None, rounds: int = 5) -> None:
     benchmark.pedantic(run, setup=setup, rounds=rounds, warmup_rounds=1)
     MEDIANS[what, case, peer] = benchmark.stats.stats.median
 
 
-@pytest.mark.parametrize("peer", ["hpo_fast", "optuna"])
+@pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("n", [50, 200, 500, 1000, 5000, 20_000, 100_000])
 @pytest.mark.parametrize("space", ["d=5", "d=20", "d=50", "mixed"])
 def test_ask(benchmark, space: str, n: int, peer: str) -> None:
     """One ask, its result told outside the clock; the fits that fall between are part of it."""
-    if peer == "optuna":
-        pytest.importorskip("torch", reason="install the extra: pip install '.[bench]'")
-        if n > 1000 or (n > 200 and space != "d=20"):
+    if peer != "hpo_fast":
+        if n > 1000 or (n > 200 and (space != "d=20" or peer == "hoptimal")):
             pytest.skip("minutes")
+        if space == "mixed" and peer != "optuna":
+            pytest.skip("continuous spaces only")
+        pytest.importorskip("torch" if peer == "optuna" else peer, reason="install the extra: pip install '.[bench]', botorch and hoptimal by name")
     warnings.simplefilter("ignore")
-    asker = Fast("gp", space_of(space), n) if peer == "hpo_fast" else OptunaGp(space_of(space), n)
+    asker = Fast("gp", space_of(space), n) if peer == "hpo_fast" else PEERS[peer](space_of(space), n)
     told = []
 
     def setup() -> None:
@@ -68,6 +121,43 @@ def test_batch_of_8(benchmark) -> None:
             asker.opt.forget(trial)
 
     measure(benchmark, "batch of 8", "d=20, n=200", "hpo_fast", lambda: asker.opt.ask(8), setup)
+
+
+def engine_of(space: hf.Space, n: int) -> hf.samplers.gp.GPEngine:
+    """One that was told the history of `Fast`."""
+    engine = hf.samplers.GP().start(space, 0, 1)
+    engine.tell(space.sample(n, seed=1), history(space, n)[1])
+    return engine
+
+
+@pytest.mark.parametrize("n", [100, 500, 1000])
+def test_warm_fit(benchmark, n: int) -> None:
+    """From the hyperparameters of seven eighths of the observations, as between the asks of a search."""
+    engine = engine_of(space_of("d=10"), n)
+    rows, targets, _, _ = engine.model()
+    before = 7 * n // 8
+    theta = engine._core.fit(rows[:before], targets[:before], [engine._core.prior_mode])[0]
+    measure(benchmark, "warm fit", f"d=10, n={n:,}", "hpo_fast", lambda: engine._core.fit(rows, targets, [theta]))
+
+
+@pytest.mark.parametrize("n", [200, 1000])
+def test_append(benchmark, n: int) -> None:
+    """One more observation, by a row of the factor, and one prediction."""
+    engine = engine_of(space_of("d=20"), n)
+    rows, targets, theta, _ = engine.model()
+    predict = lambda m: engine._core.posterior(rows[:m], targets[:m], theta, n - 1, rows[:1])   # noqa: E731
+    measure(benchmark, "append", f"d=20, n={n:,}", "hpo_fast", lambda: predict(n), lambda: (predict(n - 1), None)[1], 20)
+
+
+@pytest.mark.parametrize("n", [50, 200, 1000])
+@pytest.mark.parametrize("space", ["d=20", "mixed"])
+def test_maximize(benchmark, space: str, n: int) -> None:
+    """The acquisition alone: the model is fitted and factored."""
+    engine = engine_of(space_of(space), n)
+    rows, targets, theta, n_factored = engine.model()
+    d = rows.shape[1]
+    run = lambda: engine._core.suggest(n, 1, rows, targets, theta, n_factored, rows[:0], None, hf._core.RowSet(d))   # noqa: E731
+    measure(benchmark, "acquisition", f"{space}, n={n:,}", "hpo_fast", run, rounds=20)
 
 
 @pytest.mark.parametrize("peer", ["hpo_fast", "one by one"])
