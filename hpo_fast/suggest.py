@@ -39,21 +39,34 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
     if array.ndim != 2 or array.shape[1] != len(space):
         raise ValueError(f"{name} must have shape (n, {len(space)}), encoded rows as of space.encode, got {array.shape}")
     snapped = space.box.snap(array)
-    wrong = ~((np.abs(snapped - array) <= 1e-9) | (np.isnan(snapped) & np.isnan(array)))
+    wrong = ~(np.abs(snapped - array) <= 1e-9)   # and where one of them is NaN
+    if wrong.any():
+        wrong &= ~np.isnan(array) | _active(space, array)
     if wrong.any():
         i, j = (int(k[0]) for k in np.nonzero(wrong))
         raise ValueError(f"{name}[{i}, {j}]={array[i, j]!r} is no encoded value of {space.names[j]!r} there: use space.encode")
     return np.asarray(snapped)
 
 
+def _active(space: Space, rows: np.ndarray) -> np.ndarray:
+    """Which parameters are active: (n, d)."""
+    active = np.ones(rows.shape, bool)
+    for j, p in enumerate(space.parameters.values()):
+        if p.condition is not None:
+            active[:, j] = space.box.active(j, rows)
+    return active
+
+
 def _numbers(name: str, values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if np.iscomplexobj(array):
-        raise TypeError(f"{name} must be real numbers, got complex ones")
     try:
+        array = np.asarray(values)
+        if np.iscomplexobj(array):
+            raise TypeError
         return np.ascontiguousarray(array, dtype=float)
     except OverflowError:
         raise ValueError(f"{name} holds an integer that is too large for a float") from None
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of real numbers, got {values!r:.100}") from error
 
 
 def suggest(
@@ -89,7 +102,8 @@ def suggest(
     -------
     array (n, d)
         Encoded rows that are neither in `X` nor in `pending`; fewer when fewer are left. ``space.decode`` makes them dicts. What an
-        :class:`Optimizer` of the same seed would suggest as trial n_obs + p.
+        :class:`Optimizer` of the same seed would suggest as trial n_obs + p, but for the default configuration (``space.defaults``),
+        which an optimizer tries first.
 
     Raises
     ------

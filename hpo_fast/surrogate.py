@@ -33,6 +33,7 @@ class Surrogate:
         self._core = engine._core
         self._model = engine.model()
         # "standard" warping is affine; failures took part in it as the worst value.
+        targets = targets[engine.seen()]
         known = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
         self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
@@ -103,10 +104,13 @@ class Surrogate:
         -----
         O(q^3): for a few thousand rows.
         """
+        wanted = check_int("n", n, 1)
         mean, covariance = self._core.joint(*self._model, checked_rows(self._space, "rows", rows))
+        if len(mean) == 0:
+            return np.empty((wanted, 0))
         full = np.tril(covariance) + np.tril(covariance, -1).T
         rng = np.random.default_rng(check_int("seed", seed, 0))
-        drawn = rng.multivariate_normal(mean, full, check_int("n", n, 1), method="eigh", check_valid="ignore")
+        drawn = rng.multivariate_normal(mean, full, wanted, method="eigh", check_valid="ignore")
         return np.asarray(self._sign * (self._mean + self._scale * drawn))
 
 
@@ -135,6 +139,10 @@ def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction
     ------
     TypeError, ValueError
         For wrong arguments.
+
+    Notes
+    -----
+    Of more observations than the sampler's `max_observations` (1,000) the model sees a part: see :class:`~hpo_fast.samplers.GP`.
 
     Examples
     --------

@@ -38,6 +38,8 @@ def test_without_observations():
     ({"X": np.zeros((30, 3))}, ValueError, r"X must have shape \(n, 4\)"),
     ({"y": np.zeros(3)}, ValueError, r"y must have shape \(30,\)"),
     ({"X": np.full((30, 4), 0.123)}, ValueError, r"X\[0, 1\]=.*'n'"),
+    ({"X": np.full((30, 4), np.nan)}, ValueError, r"X\[0, 0\]=.*nan.*'x'"), ({"X": [["a"] * 4] * 30}, TypeError, "X must be an array of real numbers"),
+    ({"y": [[1], [2, 3]]}, TypeError, "y must be an array of real numbers"), ({"pending": [[0.5, 0.5, np.nan, np.nan]]}, ValueError, r"pending\[0, 2\]"),
     ({"X": np.full((30, 4), np.inf)}, ValueError, r"X\[0, 0\]=.*'x'"),
     ({"pending": np.zeros(4)}, ValueError, "pending must have shape"),
     ({"n": 0}, ValueError, "n=0"), ({"seed": -1}, ValueError, "seed"), ({"threads": 0}, ValueError, "threads"),

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import hpo_fast as hf
+from hpo_fast.samplers import GP
 
 SPACE = hf.Space({"x": hf.Float(0, 1), "c": hf.Categorical(["a", "b"])})
 X = SPACE.sample(40, seed=0)
@@ -31,6 +32,16 @@ def test_scale_does_not_matter(factor):
     np.testing.assert_allclose(std, deviation * factor, rtol=1e-3)
 
 
+def test_of_many_observations_a_part_is_fitted_in_the_same_units():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    rows, others = space.sample(500, seed=0), space.sample(100, seed=1)
+    fn = lambda u: 100 + 50 * ((u - 0.3) ** 2).sum(axis=1)   # noqa: E731
+    for direction in ("minimize", "maximize"):
+        model = hf.surrogate(space, rows, fn(rows), GP(max_observations=60), direction)
+        mean, std = model.predict(others)
+        assert np.abs(mean - fn(others)).max() < 0.5 and std.max() < 5
+
+
 def test_the_direction_only_changes_what_an_improvement_is():
     up, down = hf.surrogate(SPACE, X, Y, direction="maximize"), hf.surrogate(SPACE, X, -Y)
     np.testing.assert_allclose(up.predict(X)[0], -down.predict(X)[0], rtol=1e-12)
@@ -47,6 +58,12 @@ def test_log_ei_is_that_of_the_prediction():
     near = z > -5
     np.testing.assert_allclose(model.log_ei(rows)[near], np.log(ei[near]), rtol=1e-6)
     assert np.isfinite(model.log_ei(rows)).all()
+
+
+def test_no_rows():
+    model = hf.surrogate(SPACE, X, Y)
+    none = np.empty((0, 2))
+    assert model.predict(none)[0].shape == model.log_ei(none).shape == (0,) and model.sample(none, 3).shape == (3, 0)
 
 
 def test_draws_have_the_mean_and_covariance_of_the_posterior_and_of_the_seed():

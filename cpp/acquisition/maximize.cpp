@@ -24,6 +24,7 @@ constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
 constexpr double kApart = 0.5;               // lengthscales between two starts, at least: nearer ones climb the same hill
 constexpr double kApartShare = 0.1;          // or of the length of the box's diagonal, if that is less
+constexpr double kTwice = 0.02;              // the part of either within which two rows are as good as one
 constexpr std::size_t kPace = 5;             // steps that tell how fast a search climbs
 
 // out (n,): quantiles of the standard logistic distribution, normal-like with heavier tails.
@@ -60,9 +61,9 @@ private:
 
 }  // namespace
 
-Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, double prior_weight,
-                     const MaximizeOptions& options)
-    : box_(box), features_(features), process_(process), acquisition_(acquisition), prior_weight_(0.0), options_(options) {
+Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition,
+                     const std::vector<std::vector<double>>& under_way, double prior_weight, const MaximizeOptions& options)
+    : box_(box), features_(features), process_(process), acquisition_(acquisition), under_way_(under_way), prior_weight_(0.0), options_(options) {
     double diagonal = 0.0;
     for (std::size_t j = 0; j < box.dims(); ++j) {
         if (box.has_prior(j)) prior_weight_ = prior_weight;
@@ -122,11 +123,20 @@ void Maximizer::complete(double* row) const {
     box_.snap(row);
 }
 
-// Which of rows (n, d) are feasible and not seen.
+// Neither seen nor so near to a row under way that it would be evaluated twice.
+bool Maximizer::is_free(const double* row, const RowSet& seen) const {
+    if (seen.contains(row)) return false;
+    if (under_way_.empty()) return true;
+    std::vector<double> z(features_.size());
+    features_.map(row, z.data());
+    return std::none_of(under_way_.begin(), under_way_.end(), [&](const auto& other) { return distance(other, z) < kTwice * kTwice * apart_; });
+}
+
+// Which of rows (n, d) are feasible and free.
 std::vector<std::uint8_t> Maximizer::acceptable(ConstMatrix rows, const Feasible& feasible, const RowSet& seen) const {
     std::vector<std::uint8_t> ok(rows.rows, 1);
     if (feasible && rows.rows > 0) feasible(rows, ok.data());
-    for (std::size_t i = 0; i < rows.rows; ++i) ok[i] = ok[i] && !seen.contains(rows.row(i));
+    for (std::size_t i = 0; i < rows.rows; ++i) ok[i] = ok[i] && is_free(rows.row(i), seen);
     return ok;
 }
 
@@ -154,7 +164,7 @@ std::vector<double> Maximizer::bounds(ConstMatrix rows) const {
     return out;
 }
 
-// Rows among (n, d) and their values, best first. Those not seen are taken by their bounds, until that of the rest is below the
+// Rows among (n, d) and their values, best first. Free ones are taken by their bounds, until that of the rest is below the
 // n_starts-th best value, or n_screened of them.
 std::vector<Maximizer::Valued> Maximizer::evaluate_best(ConstMatrix rows, const RowSet& seen) const {
     const std::size_t d = box_.dims();
@@ -168,7 +178,7 @@ std::vector<Maximizer::Valued> Maximizer::evaluate_best(ConstMatrix rows, const 
         batch.clear();
         while (!order.empty() && batch.size() < std::min(kScreened, left)) {
             const std::size_t i = order.next();
-            if (!seen.contains(rows.row(i))) batch.push_back(i);
+            if (is_free(rows.row(i), seen)) batch.push_back(i);
         }
         if (batch.empty() || (is_bound && best.size() >= options_.n_starts && most[batch[0]] <= best[options_.n_starts - 1].value)) break;
         for (std::size_t k = 0; k < batch.size(); ++k) std::copy_n(rows.row(batch[k]), d, batched.data() + k * d);
@@ -252,7 +262,7 @@ std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows, cons
         if (starts.size() == options_.n_starts || std::isinf(each.value)) break;
         const double* row = rows.row(each.index);
         features_.map(row, z.data());
-        if (std::any_of(taken.begin(), taken.end(), [&](const auto& other) { return is_near(other, z); })) continue;
+        if (std::any_of(taken.begin(), taken.end(), [&](const auto& other) { return distance(other, z) < apart_; })) continue;
         starts.push_back({{row, row + rows.cols}, each.value});
         taken.push_back(z);
     }
@@ -268,7 +278,7 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     const std::vector<double> most = bounds(rows);
     for (Descending best(most); !best.empty() && order.size() < kJoint;) {
         const std::size_t i = best.next();
-        if (taken.contains(rows.row(i)) || seen.contains(rows.row(i))) continue;
+        if (taken.contains(rows.row(i)) || !is_free(rows.row(i), seen)) continue;
         taken.insert(rows.row(i));
         order.push_back(i);
     }
@@ -293,13 +303,14 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     return true;
 }
 
-bool Maximizer::is_near(const std::vector<double>& za, const std::vector<double>& zb) const {
+// Squared, in lengthscales.
+double Maximizer::distance(const std::vector<double>& za, const std::vector<double>& zb) const {
     double r2 = 0.0;
     for (std::size_t k = 0; k < za.size(); ++k) {
         const double difference = scales_[features_.column(k)] * (za[k] - zb[k]);
         r2 += difference * difference;
     }
-    return r2 < apart_;
+    return r2;
 }
 
 // Moves each active start to a local maximum over its real columns, and over ordered ones of many levels too if `relaxed`,
@@ -453,7 +464,7 @@ void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::siz
     for (std::size_t i = 0; i < starts.size(); ++i) features_.map(starts[i].row.data(), z[i].data());
     const auto is_behind = [&](std::size_t i) {
         for (std::size_t k = 0; k < starts.size(); ++k)
-            if (k != i && (starts[k].value > starts[i].value || (starts[k].value == starts[i].value && k < i)) && is_near(z[k], z[i])) return true;
+            if (k != i && (starts[k].value > starts[i].value || (starts[k].value == starts[i].value && k < i)) && distance(z[k], z[i]) < apart_) return true;
         return false;
     };
     active.erase(std::remove_if(active.begin(), active.end(), is_behind), active.end());

@@ -36,9 +36,10 @@ struct MaximizeOptions {
 
 class Maximizer {
 public:
+    // under_way: features (f,) of the rows beside which one is wanted, that are to be kept away from.
     // prior_weight: of the log density of the box's priors, which is added to the acquisition value.
-    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, double prior_weight,
-              const MaximizeOptions& options);
+    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition,
+              const std::vector<std::vector<double>>& under_way, double prior_weight, const MaximizeOptions& options);
 
     // incumbents (m, d): rows worth perturbing, best first. out (d,) and its value; false if every candidate is infeasible or
     // seen.
@@ -63,7 +64,8 @@ private:
     std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const;
     std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
     bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;
-    bool is_near(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
+    double distance(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)
+    bool is_free(const double* row, const RowSet& seen) const;
     void continuous(std::vector<Candidate>& starts, const std::vector<std::size_t>& active, bool relaxed, const Feasible& feasible,
                     const RowSet& seen) const;
     void changes(const std::vector<double>& start, std::vector<double>* rows, std::vector<std::size_t>* columns) const;
@@ -79,6 +81,7 @@ private:
     const Features& features_;
     const Process& process_;
     const Acquisition& acquisition_;
+    const std::vector<std::vector<double>>& under_way_;
     double prior_weight_;   // 0 if no column has a prior
     const MaximizeOptions& options_;
     std::vector<double> scales_;   // (d,) inverse lengthscales

@@ -89,11 +89,6 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     const OneBlasThread one;
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
     condition(rows, y, theta, n_factored);
-    std::vector<double> z(f);
-    const auto fantasize = [&](const double* row) {
-        features_.map(row, z.data());
-        process_.append(z.data());
-    };
     // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
     // the mean, but its last bits: they come after.
     std::vector<double> told(n * f), mean(n);
@@ -104,13 +99,23 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
     std::vector<double> incumbents;
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
-    for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const double beta = options_.beta + options_.beta_growth * std::log(std::max(static_cast<double>(n) / kFewObservations, 1.0));
-    const Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
+    Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
+    // What is under way counts as observed at its posterior mean, which may be the new incumbent.
+    std::vector<std::vector<double>> under_way;
+    const auto fantasize = [&](const double* row) {
+        double believed;
+        under_way.emplace_back(f);
+        features_.map(row, under_way.back().data());
+        process_.mean({under_way.back().data(), 1, f}, &believed);
+        process_.append(under_way.back().data());
+        if (n > 0) acquisition.best = std::min(acquisition.best, believed);
+    };
+    for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
     const MaximizeOptions less = options_.maximize.beside_pending();
-    Maximizer alone(box_, features_, process_, acquisition, prior_weight, options_.maximize);
-    Maximizer beside_pending(box_, features_, process_, acquisition, prior_weight, less);
+    Maximizer alone(box_, features_, process_, acquisition, under_way, prior_weight, options_.maximize);
+    Maximizer beside_pending(box_, features_, process_, acquisition, under_way, prior_weight, less);
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));

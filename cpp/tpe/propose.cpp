@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMaxExtra = 125;   // pending trials for which the pool still grows; beyond, its window moves on
+constexpr std::size_t kMaxCandidates = 1024;   // that are drawn before none of them is feasible
 
 }  // namespace
 
@@ -246,7 +247,16 @@ std::size_t Tpe::suggest(std::uint64_t number, ConstMatrix pending, const Feasib
         const std::size_t window = options_.candidates_per_pending * (p > kMaxExtra ? p - kMaxExtra : 0);
         if (options_.parzen.exact) prepare(p, candidates(p));
         else if (i > 0) add_pending({out.row(i - 1), 1, box_.dims()});
-        if (choose(window, candidates(p), feasible, seen, row, &how[i].score)) {
+        std::size_t end = candidates(p);
+        bool found = choose(window, end, feasible, seen, row, &how[i].score);
+        // Constraints that none of them satisfies: more of them, before a draw from everywhere takes their place.
+        while (!found && feasible && end < kMaxCandidates) {
+            const std::size_t first = end;
+            end *= 4;
+            if (end > pool_.size()) prepare(p, end);
+            found = choose(first, end, feasible, seen, row, &how[i].score);
+        }
+        if (found) {
             how[i].path = Path::tpe;
         } else {
             how[i] = {Path::uniform, 0.0};

@@ -30,7 +30,7 @@ class Auto:
     =============================  ================================================================================
 
     From ``1.5 * n_startup`` trials on (at least 10) TPE has all of them while the GP predicts next to nothing: less than 0.2 of the
-    variance of the targets, of each from the others. On a plateau with rare good regions it would explore without end.
+    variance of the targets, of each from the others, or its covariance cannot be factored. On a plateau with rare good regions it would explore without end.
 
     Parameters
     ----------
@@ -80,8 +80,11 @@ class AutoEngine:
         self._tpe.tell(rows, targets)
 
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
-        if self._told > self._sampler.gp_until or self._is_gp_blind():
+        if self._told > self._sampler.gp_until:
             return self._tpe.suggest(n, number, pending, seen)
+        if why := self._why_not_gp():
+            rows, infos = self._tpe.suggest(n, number, pending, seen)
+            return rows, [info._replace(reason=f"{info.reason}; {why}") for info in infos]
         if self._told < 5 * self._sampler.n_startup:
             return self._gp.suggest(n, number, pending, seen)
         # One by one, as a batch must be what single asks would give; runs of the same model go together.
@@ -102,10 +105,12 @@ class AutoEngine:
             raise
         return rows, infos
 
-    def _is_gp_blind(self) -> bool:
+    def _why_not_gp(self) -> str:
+        """Why TPE has all trials; empty if it has not."""
         if self._told < max(1.5 * self._sampler.n_startup, _FEW):
-            return False
+            return ""
         try:
-            return self._gp.skill() < _SKILL
-        except _core.NotPositiveDefinite:
-            return True
+            skill = self._gp.skill()
+        except _core.NotPositiveDefinite as error:
+            return f"no Gaussian process: {error}"
+        return f"the Gaussian process predicts {max(skill, 0):.2f} of the variance" if skill < _SKILL else ""

@@ -52,7 +52,8 @@ class GP:
     noise_prior : (float, float), default (-5, 1)
         Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
     max_observations : int, default 1000
-        Beyond that many, the model sees the best half and those nearest to the best one.
+        Beyond that many, the model sees so many of them: one half the best, one quarter those nearest to the best one, one quarter
+        spread over the ranks of the others.
     prior_strength : float, default 3
         The log density of the priors that the space's parameters have is added to the acquisition with the weight
         ``prior_strength`` / observations.
@@ -212,11 +213,13 @@ class GPEngine:
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
         """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is appended."""
         load_lapack()
-        told = len(self._history)
-        point = schedule(told)
-        kept = self._kept(point)
-        index = np.concatenate([kept, np.arange(point, told)])
-        return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(kept)
+        point, index = schedule(len(self._history)), self.seen()
+        return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(self._kept(point))
+
+    def seen(self) -> np.ndarray:
+        """Indices of the observations that are the rows of :meth:`model`: all of them up to `max_observations`."""
+        point = schedule(len(self._history))
+        return np.concatenate([self._kept(point), np.arange(point, len(self._history))])
 
     def skill(self) -> float:
         """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean.
@@ -253,11 +256,15 @@ class GPEngine:
         if point <= limit:
             return np.arange(point)
         order = np.argsort(self._history.values[:point], kind="stable")
+        # Half of them the best, a quarter those nearest to the best one, a quarter spread over the ranks of the others: without these, what
+        # is known to be bad would look unexplored.
         best, rest = order[: limit // 2], order[limit // 2 :]
         rows, centre = self._history.rows[rest], self._history.rows[order[0]]
         apart = np.where(np.isnan(rows) | np.isnan(centre), np.isnan(rows) != np.isnan(centre), np.minimum(np.abs(rows - centre), 1.0))
-        near = rest[np.argsort((apart**2).sum(axis=1), kind="stable")[: limit - len(best)]]
-        return np.sort(np.concatenate([best, near]))
+        by_distance = np.argsort((apart**2).sum(axis=1), kind="stable")
+        near, others = rest[by_distance[: limit // 4]], rest[np.sort(by_distance[limit // 4 :])]
+        n_spread = limit - len(best) - len(near)
+        return np.sort(np.concatenate([best, near, others[np.arange(n_spread) * len(others) // n_spread]]))
 
     def _fit(self, point: int) -> list[float]:
         """Hyperparameters at the first `point` observations; the search also starts where that at half as many ended."""

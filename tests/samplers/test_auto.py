@@ -59,7 +59,11 @@ def test_where_the_gp_cannot_be_factored_tpe_is_asked(monkeypatch):
         raise hpo_fast._core.NotPositiveDefinite("no")
 
     monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", fails)
-    assert models(lambda i, p: fn(p), 20)[10:] == ["tpe"] * 10
+    opt = run(12, Auto(n_startup=5))
+    info = opt.ask().info
+    assert info.model == "tpe" and info.reason.endswith("no Gaussian process: no")
+    monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", lambda self: 0.123)
+    assert run(12, Auto(n_startup=5)).ask().info.reason.endswith("the Gaussian process predicts 0.12 of the variance")
 
 
 def test_it_asks_what_its_models_would():

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.spatial import distance
 
 import hpo_fast as hf
 from hpo_fast import _core
@@ -98,6 +99,34 @@ def test_beyond_max_observations_it_sees_the_best_and_the_near_and_still_learns(
     assert {tuple(r) for r in rows[np.argsort(targets[: schedule(400)])[:25]]} <= {tuple(r) for r in known}
     made, _ = engine.suggest(1, 400, np.empty((0, 2)), _core.RowSet(2))
     assert np.abs(made - 0.37).max() < 0.05
+
+
+def test_beyond_max_observations_what_is_known_to_be_bad_does_not_look_unexplored():
+    space = hf.Space({f"x{i}": hf.Float(0, 1) for i in range(5)})
+    for seed in range(3):
+        X = space.sample(2000, seed=seed)
+        fn = lambda u: 3 * ((u - 0.37) ** 2).sum(axis=1) + np.sin(7 * u).sum(axis=1)   # noqa: E731
+        made = hf.suggest(space, X, fn(X), n=5, sampler=GP(max_observations=300), seed=seed)
+        assert fn(made).max() < np.quantile(fn(X), 0.05)
+
+
+@pytest.mark.parametrize("acquisition", ["lcb", "log_ei", "log_pi", "thompson"])
+def test_a_batch_lies_apart(acquisition):
+    space = hf.Space({f"x{i}": hf.Float(0, 1) for i in range(20)})
+    X = space.sample(50, seed=0)
+    made = hf.suggest(space, X, X.sum(axis=1), n=8, sampler=GP(acquisition=acquisition))
+    assert distance.pdist(made).min() > 0.02
+
+
+def test_a_batch_lies_apart_where_the_search_has_converged():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)}).require(lambda p: p.x + p.y < 1.5)
+    opt = hf.Optimizer(space, "gp", seed=2)
+    for _ in range(150):
+        t = opt.ask()
+        x, y = 15 * t["x"] - 5, 15 * t["y"]
+        opt.tell(t, (y - 5.1 / (4 * np.pi**2) * x**2 + 5 / np.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x) + 10)   # Branin's
+    trials = opt.ask(8)
+    assert distance.pdist(space.encode([t.params for t in trials])).min() > 5e-4
 
 
 def test_eight_pending_trials_cost_little_against_one_at_a_time():

@@ -79,6 +79,16 @@ def test_it_learns_inside_conditions():
     assert (opt.history["c"][50:] == "b").mean() > 0.7
 
 
+def test_it_learns_inside_tight_constraints():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)}).require(lambda p: abs(p.x - p.y) < 0.002)
+    opt = hf.Optimizer(space, "tpe", seed=1)
+    for _ in range(60):
+        t = opt.ask()
+        opt.tell(t, (t["x"] - 0.3) ** 2)
+    assert [t.info.model for t in opt.ask(10)].count("tpe") >= 8
+    assert (np.abs(opt.history["x"][30:] - 0.3) < 0.1).mean() > 0.6
+
+
 def test_log_ratio_prefers_the_good_and_avoids_the_pending():
     space = hf.Space({"x": hf.Float(0, 1)})
     engine = TPE().start(space, 0, 1)
