@@ -159,10 +159,10 @@ class Scan(metaclass=_pybind11_type):
     def best(self) -> list[tuple[float, int]]: """(score, position), ascending."""
     def add(self, best: Sequence[tuple[float, int]], seen: int, feasible: int) -> None: """What was found elsewhere."""
     def run(
-        self, stream: Stream, first: int, n: int, where: list[object], score: object, maximize: bool, threads: int
-    ) -> tuple[int, int] | None:
+        self, stream: Stream, first: int, n: int, where: list[object], score: object, in_python: Callable[[int, int], float], maximize: bool, threads: int
+    ) -> None:
         """Positions [first, first + n), without the GIL; scores are negated if `maximize`. Kernels are objects with an `address`; a score of None
-        counts. The first (kernel, position) at which one raised, and nothing is added then; else None."""
+        counts. Where one raises, in_python(kernel, position) is its value; if that raises too, nothing is added."""
 
 class Permutation(metaclass=_pybind11_type):
     """A random order of [0, n), 1 <= n <= 2^127, without a table."""

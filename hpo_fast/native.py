@@ -22,6 +22,7 @@ import linecache
 import operator
 import re
 import threading
+from collections.abc import Callable
 from types import CellType, CodeType, FunctionType
 from typing import Any, Literal
 
@@ -60,13 +61,15 @@ class NativeFunction:
         self.role = role
         self.dtype = dtype
 
-    def blocks(self, columns: np.ndarray) -> np.ndarray:
+    def blocks(self, columns: np.ndarray, in_python: Callable[[int], float] | None = None) -> np.ndarray:
         """Results of raw columns, without the GIL.
 
         Parameters
         ----------
         columns : array (d, n) of float64
             Raw numbers.
+        in_python : callable, optional
+            Gives the result of a configuration at which the function raised, by its index.
 
         Returns
         -------
@@ -75,14 +78,17 @@ class NativeFunction:
         Raises
         ------
         ValueError
-            If the function raised at a configuration.
+            If the function raised at a configuration, without `in_python`.
         """
         columns = np.ascontiguousarray(columns, dtype=np.float64)
         n = columns.shape[1]
         out = np.empty(n, self.dtype)
-        done = _SIGNATURE(self.address)(columns.ctypes.data, n, n, out.ctypes.data)
-        if done < n:
-            raise ValueError(f"{self.role}: the compiled function raised an exception at configuration {done}")
+        kernel, done = _SIGNATURE(self.address), 0
+        while (done := done + kernel(columns[:, done:].ctypes.data, n, n - done, out[done:].ctypes.data)) < n:
+            if in_python is None:
+                raise ValueError(f"{self.role}: the compiled function raised an exception at configuration {done}")
+            out[done] = in_python(done)
+            done += 1
         return out.view(bool) if self.dtype == np.uint8 else out
 
 

@@ -123,12 +123,23 @@ class _Job:
         if (kernels := self.kernels()) is None:
             self._run_blocks(first, n, threads, found)
             return
-        raised = found.run(self.stream.core, first, n, *kernels, not self.minimize, threads)
-        if raised is not None:
-            where, score = self.functions()
-            function = where[raised[0]] if raised[0] < len(where) else score
-            params = self.stream.space.params(self.stream.core.rows(raised[1], 1))[0]
-            raise ValueError(f"{function.role if function else 'score'}: the function raised an exception at position {raised[1]}, {params}")
+        where, score = self.functions()
+        functions = [(f, True) for f in where] + ([] if score is None else [(score, False)])
+        found.run(self.stream.core, first, n, *kernels, lambda which, i: self._in_python(*functions[which], i), not self.minimize, threads)
+
+    def _in_python(self, function: Function, truth: bool, position: int) -> float:
+        """The result at a position at which the compiled function raised; ValueError from the exception of the Python function."""
+        row, functions = self.stream.core.rows(position, 1), self.stream.space.functions
+        params = functions.codec.params(row)[0]
+        try:
+            value = function.one(functions.config(params, row))
+            if truth:
+                return float(function.truth([value])[0])
+            if not isinstance(value, (bool, int, float, np.bool_, np.number)):
+                raise ValueError(f"{function.role}: the function must return a number, got {value!r}")
+            return float(value)
+        except ValueError as error:
+            raise ValueError(f"{error} at position {position}, {params}") from error.__cause__
 
     def _run_blocks(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
         def part(a: int) -> tuple[list[tuple[float, int]], int, int]:
@@ -136,7 +147,7 @@ class _Job:
             kept = np.arange(len(rows)) if self.checked is None else np.flatnonzero(self.checked.feasible(rows))
             if self.score is None or len(kept) == 0:
                 return [], len(rows), len(kept)
-            scores = self._scores(rows[kept]) * (1.0 if self.minimize else -1.0)
+            scores = self._scores(rows[kept], lambda i: a + int(kept[i])) * (1.0 if self.minimize else -1.0)
             order = np.argsort(scores, kind="stable")[: self.top]   # NaN last
             best = [(float(scores[i]), a + int(kept[i])) for i in order if scores[i] == scores[i]]
             return best, len(rows), len(kept)
@@ -150,14 +161,15 @@ class _Job:
         for best, seen, feasible in parts:
             found.add(best, seen, feasible)
 
-    def _scores(self, rows: np.ndarray) -> np.ndarray:
+    def _scores(self, rows: np.ndarray, position: Callable[[int], int]) -> np.ndarray:
+        """Scores of rows; `position` gives that of one of them."""
         assert self.score is not None
-        if self.on == "rows":
-            scores = np.asarray(self.score(rows))
-        elif self.on == "columns":
-            scores = np.asarray(self.score(self.stream.space.columns(rows)))
-        else:
-            return self.stream.space.native(Function(self.score, "score"), "score").blocks(self.stream.space.box.decode(rows).T)
+        space = self.stream.space
+        if self.on == "config":
+            score = Function(self.score, "score")
+            raw = space.box.decode(rows).T
+            return space.native(score, "score").blocks(raw, lambda i: self._in_python(score, False, position(i)))
+        scores = np.asarray(self.score(rows if self.on == "rows" else space.columns(rows)))
         if scores.shape != (len(rows),) or scores.dtype.kind not in "biuf":
             raise ValueError(f"score: the function must return {len(rows)} numbers for {len(rows)} configurations, got {scores.dtype} of shape {scores.shape}")
         return scores.astype(float)

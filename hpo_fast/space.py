@@ -298,6 +298,11 @@ class Space(Interchange):
         return self._functions.native(function, kind)
 
     @property
+    def functions(self) -> Functions:
+        """What is derived and required, at work on rows (see :mod:`hpo_fast.evaluate`)."""
+        return self._functions
+
+    @property
     def requirements(self) -> tuple[Function, ...]:
         """The functions that every configuration satisfies, in the order in which they were required."""
         return self._functions.requirements

@@ -225,6 +225,47 @@ def test_a_function_that_raises_names_the_configuration():
         hf.scan(grid, where=lambda p: raises(p) > 0)
 
 
+def sometimes_none():
+    """A grid whose compiled requirement and score raise where d is None, and Python's do not."""
+    space = hf.Space({"o": hf.Categorical(["s", "t"]), "m": hf.Int(1, 300).when("o", "t"), "z": hf.Int(0, 9)})
+    return hf.Grid(space.derive("d", lambda p: p.m * 2 if p.active("m") else None).require(lambda p: p.d != 4))
+
+
+@pytest.mark.parametrize("vectorized", [False, True])   # a requirement of columns: the scan is in blocks
+@pytest.mark.parametrize("threads", [1, 3])
+def test_python_counts_where_compiled_code_raises(vectorized, threads):
+    grid = sometimes_none()
+    if vectorized:
+        grid = hf.Grid(grid.space.require(lambda p: p["z"] >= 0, vectorized=True))
+    expected = [(float(p.get("d") != 8) + p["z"], i) for i in range(grid.size) if (p := grid.space.params(grid.core.rows(i, 1))[0])["d"] != 4]
+    result = hf.scan(grid, lambda p: (p.d != 8) + p.z, top=50, threads=threads)
+    assert list(zip(result.scores, result.indices, strict=True)) == sorted(expected)[:50]
+    assert result.n_feasible == len(expected) == len(list(grid)) == hf.count(grid, threads=threads)
+    assert hf.count(grid, where=lambda p: p.d != 8, threads=threads) == len(expected) - 10
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_errors_are_those_of_the_python_function(vectorized):
+    space = hf.Space({"a": hf.Int(0, 5)}).derive("d", lambda p: None if p.a == 3 else p.a)
+    grid = hf.Grid(space.require(lambda p: p["a"] < 9, vectorized=True) if vectorized else space)
+    with pytest.raises(ValueError, match=r"score: the function failed with IndexError: .* at position 2, \{'a': 2\}") as caught:
+        hf.scan(grid, raises)
+    assert isinstance(caught.value.__cause__, IndexError) and caught.value.hpo_fast_result.next == 0
+    with pytest.raises(ValueError, match=r"score: the function must return a number, got None at position 3, \{'a': 3\}"):
+        hf.scan(grid, lambda p: p.d)
+
+
+def test_a_function_is_asked_only_where_those_before_it_hold():
+    table, asked = np.array([1.0, 2.0, 3.0]), np.zeros(4)
+    space = hf.Space({"a": hf.Int(0, 5), "b": hf.Int(0, 2999), "k": hf.Categorical(["s", "t"]), "c": hf.Int(0, 1).when("k", "t")})
+
+    guarded = space.require(lambda p: p.a < 3).require(lambda p: table[p.a] > 1).require(lambda p: p.k == "t")
+    for threads in (1, 2):
+        result = hf.scan(hf.Grid(guarded), lambda p: table[p.a] + p.b, where=lambda p: asked[p.a + 1] == 0, top=4, threads=threads)
+        assert result.n_feasible == 2 * 3000 * 2 and result.n_seen == 6 * 3000 * 3
+        assert [(c["a"], c["b"], c["c"]) for c in result.configs] == [(1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1)]
+
+
 @pytest.mark.parametrize(("error", "words", "arguments"), [
     (TypeError, "must be an hf.Grid", {"stream": [1, 2]}),
     (TypeError, "score=3 must be a function", {"score": 3}),

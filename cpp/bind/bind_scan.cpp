@@ -1,6 +1,7 @@
 // The fused scan of a stream.
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <pybind11/stl.h>
@@ -27,20 +28,20 @@ void register_scan(py::module_& m) {
             s.seen += to_index(seen);
             s.feasible += to_index(feasible);
         }, py::arg("best"), py::arg("seen"), py::arg("feasible"))
-        // kernels: objects with an `address`. The first (kernel, position) at which one raised, or None.
+        // kernels: objects with an `address`; in_python(kernel, position): the value where one raised.
         .def("run", [](Scan& s, const ConfigStream& stream, const py::int_& first, std::uint64_t n, const py::list& where, const py::object& score,
-                       bool maximize, int threads) -> py::object {
+                       const py::function& in_python, bool maximize, int threads) {
             const Index from = checked(stream, first, n);
             const auto kernels = truths_from(where);
             const auto scorer = score.is_none() ? nullptr : kernel_from<double>(score);
-            std::optional<Raised> raised;
-            {
-                const py::gil_scoped_release release;
-                raised = scan(stream, from, n, kernels, scorer, maximize, threads, &s);
-            }
-            if (!raised) return py::none();
-            return py::make_tuple(raised->which, from_index(raised->position));
-        }, py::arg("stream"), py::arg("first"), py::arg("n"), py::arg("where"), py::arg("score"), py::arg("maximize"), py::arg("threads"));
+            const InPython ask = [&](std::size_t which, Index position) {
+                const py::gil_scoped_acquire gil;
+                return in_python(which, from_index(position)).cast<double>();
+            };
+            const py::gil_scoped_release release;
+            scan(stream, from, n, kernels, scorer, maximize, threads, ask, &s);
+        }, py::arg("stream"), py::arg("first"), py::arg("n"), py::arg("where"), py::arg("score"), py::arg("in_python"), py::arg("maximize"),
+           py::arg("threads"));
 }
 
 }  // namespace hpo

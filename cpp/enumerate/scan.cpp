@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <limits>
 #include <mutex>
+#include <numeric>
 
 #include "base/parallel.h"
 
@@ -12,6 +14,67 @@ namespace hpo {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{1} << 17;   // of columns: they stay in the second level of the cache
+
+// One thread's buffers, and what it found.
+struct Worker {
+    Worker(std::size_t d, std::size_t block, const std::vector<NativeKernel<std::uint8_t>>& where, NativeKernel<double> score, bool maximize,
+           const InPython& in_python, std::size_t k)
+        : found(k), d(d), block(block), where(where), score(score), sign(maximize ? -1.0 : 1.0), in_python(in_python), columns(d * block),
+          ok(block), scores(block), kept(block), place(block) {}
+
+    // Adds positions [from, from + m), m <= block.
+    void read(const ConfigStream& stream, Index from, std::size_t m) {
+        stream.range(from, m, Form::raw, columns.data(), block);
+        std::iota(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(m), std::uint32_t{0});
+        std::size_t feasible = m;
+        for (std::size_t w = 0; w < where.size(); ++w) {
+            ask(w, where[w], from, feasible, ok.data());
+            feasible = keep(feasible, w + 1 < where.size() || score);
+        }
+        if (score) {
+            ask(where.size(), score, from, feasible, scores.data());
+            const double limit = found.best.limit();
+            for (std::size_t r = 0; r < feasible; ++r)
+                if (sign * scores[r] <= limit) found.best.offer({sign * scores[r], from + kept[r]});
+        }
+        found.seen += m;
+        found.feasible += feasible;
+    }
+
+    // out (n,) of a kernel at the n positions that are kept, in Python where it raises.
+    template <class T>
+    void ask(std::size_t which, NativeKernel<T> kernel, Index from, std::size_t n, T* out) {
+        for (std::size_t r = 0; r < n; ++r) {
+            r += static_cast<std::size_t>(kernel(columns.data() + r, static_cast<std::int64_t>(block), static_cast<std::int64_t>(n - r), out + r));
+            if (r < n) out[r] = static_cast<T>(in_python(which, from + kept[r]));
+        }
+    }
+
+    // Of n positions that are kept, keeps those that are ok, with their columns side by side if these are read again. Returns how many.
+    std::size_t keep(std::size_t n, bool again) {
+        std::size_t left = 0;
+        for (std::size_t r = 0; r < n; ++r) {
+            place[left] = static_cast<std::uint32_t>(r);
+            left += ok[r];
+        }
+        if (left == n || !again) return left;
+        for (std::size_t r = 0; r < left; ++r) kept[r] = kept[place[r]];
+        for (std::size_t j = 0; j < d; ++j)
+            for (std::size_t r = 0; r < left; ++r) columns[j * block + r] = columns[j * block + place[r]];
+        return left;
+    }
+
+    Scan found;
+    const std::size_t d, block;
+    const std::vector<NativeKernel<std::uint8_t>>& where;
+    const NativeKernel<double> score;
+    const double sign;
+    const InPython& in_python;
+    std::vector<double> columns;   // (d, block): configuration r is that at position from + kept[r]
+    std::vector<std::uint8_t> ok;
+    std::vector<double> scores;
+    std::vector<std::uint32_t> kept, place;
+};
 
 }  // namespace
 
@@ -45,8 +108,8 @@ void Scan::merge(const Scan& other) {
     feasible += other.feasible;
 }
 
-std::optional<Raised> scan(const ConfigStream& stream, Index first, std::uint64_t n, const std::vector<NativeKernel<std::uint8_t>>& where,
-                           NativeKernel<double> score, bool maximize, int threads, Scan* result) {
+void scan(const ConfigStream& stream, Index first, std::uint64_t n, const std::vector<NativeKernel<std::uint8_t>>& where,
+          NativeKernel<double> score, bool maximize, int threads, const InPython& in_python, Scan* result) {
     const std::size_t d = stream.dims();
     const std::size_t block = std::clamp<std::size_t>(kBlockBytes / (sizeof(double) * std::max<std::size_t>(d, 1)), 256, 4096);
     const std::uint64_t blocks = (n + block - 1) / block;
@@ -54,61 +117,28 @@ std::optional<Raised> scan(const ConfigStream& stream, Index first, std::uint64_
     std::atomic<bool> stopped{false};
     std::mutex mutex;
     Scan total(result->best.k());
-    std::optional<Raised> raised;
+    std::exception_ptr error;
+    Index error_from{0};
     const auto workers = static_cast<std::size_t>(std::max(1, threads));
     parallel_for(std::min<std::size_t>(workers, static_cast<std::size_t>(std::max<std::uint64_t>(blocks, 1))), threads, 1, [&](std::size_t, std::size_t) {
-        std::vector<double> columns(d * block), scores(block);
-        std::vector<std::uint8_t> ok(block), one(block);
-        std::vector<std::size_t> kept;
-        kept.reserve(block);
-        Scan mine(result->best.k());
+        Worker worker(d, block, where, score, maximize, in_python, result->best.k());
         while (!stopped) {
             const std::uint64_t b = next++;
             if (b >= blocks) break;
             const Index from = first + b * block;
-            const auto m = static_cast<std::size_t>(std::min<std::uint64_t>(block, n - b * block));
-            const auto fail = [&](std::size_t which, std::int64_t i) {
+            try {
+                worker.read(stream, from, static_cast<std::size_t>(std::min<std::uint64_t>(block, n - b * block)));
+            } catch (...) {
                 const std::lock_guard<std::mutex> lock(mutex);
-                const Index position = from + static_cast<std::uint64_t>(i);
-                if (!raised || position < raised->position) raised = Raised{which, position};
-                stopped = true;
-            };
-            stream.range(from, m, Form::raw, columns.data(), block);
-            std::fill_n(ok.data(), m, std::uint8_t{1});
-            const auto stride = static_cast<std::int64_t>(block), count = static_cast<std::int64_t>(m);
-            bool failed = false;
-            for (std::size_t w = 0; w < where.size() && !failed; ++w) {
-                const std::int64_t done = where[w](columns.data(), stride, count, one.data());
-                if (done < count && (failed = true)) fail(w, done);
-                for (std::size_t i = 0; i < m; ++i) ok[i] &= one[i];
+                if (!error || from < error_from) error = std::current_exception(), error_from = from;
+                stopped = true;   // blocks before it are under way, and are read to their end
             }
-            if (failed) break;
-            kept.clear();
-            for (std::size_t i = 0; i < m; ++i)
-                if (ok[i]) kept.push_back(i);
-            const std::size_t feasible = kept.size();
-            if (score && feasible > 0) {
-                // Side by side, so that only these are scored: position kept[r] moves to r.
-                if (feasible < m)
-                    for (std::size_t j = 0; j < d; ++j)
-                        for (std::size_t r = 0; r < feasible; ++r) columns[j * block + r] = columns[j * block + kept[r]];
-                const std::int64_t done = score(columns.data(), stride, static_cast<std::int64_t>(feasible), scores.data());
-                if (done < static_cast<std::int64_t>(feasible)) {
-                    fail(where.size(), static_cast<std::int64_t>(kept[static_cast<std::size_t>(done)]));
-                    break;
-                }
-                const double limit = mine.best.limit(), sign = maximize ? -1.0 : 1.0;
-                for (std::size_t r = 0; r < feasible; ++r)
-                    if (sign * scores[r] <= limit) mine.best.offer({sign * scores[r], from + kept[r]});
-            }
-            mine.seen += m;
-            mine.feasible += feasible;
         }
         const std::lock_guard<std::mutex> lock(mutex);
-        total.merge(mine);
+        total.merge(worker.found);
     });
-    if (!raised) result->merge(total);
-    return raised;
+    if (error) std::rethrow_exception(error);
+    result->merge(total);
 }
 
 }  // namespace hpo

@@ -6,8 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <utility>
+#include <functional>
 #include <vector>
 
 #include "base/index.h"
@@ -53,15 +52,14 @@ struct Scan {
     void merge(const Scan& other);
 };
 
-// A function that raised: kernel `which` (of `where`, then the score) at a position.
-struct Raised {
-    std::size_t which;
-    Index position;
-};
+// The value of function `which` (of `where`, then the score) at a position at which its kernel raised: that of the Python function,
+// whose exception ends the scan.
+using InPython = std::function<double(std::size_t which, Index position)>;
 
 // Adds positions [first, first + n) of the stream to `result`: those at which every kernel of `where` holds, scored by `score`
-// (null: counted only), negated if `maximize`. Returns the first position at which a function raised, with `result` as before.
-std::optional<Raised> scan(const ConfigStream& stream, Index first, std::uint64_t n, const std::vector<NativeKernel<std::uint8_t>>& where,
-                           NativeKernel<double> score, bool maximize, int threads, Scan* result);
+// (null: counted only), negated if `maximize`. A kernel is asked only about positions at which those before it hold. Throws what
+// `in_python` threw, at the first block of positions for any number of threads, with `result` as before.
+void scan(const ConfigStream& stream, Index first, std::uint64_t n, const std::vector<NativeKernel<std::uint8_t>>& where,
+          NativeKernel<double> score, bool maximize, int threads, const InPython& in_python, Scan* result);
 
 }  // namespace hpo
