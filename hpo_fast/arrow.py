@@ -43,13 +43,12 @@ def reader(space: Space, batches: Iterable[np.ndarray]) -> Any:
     return pa.RecordBatchReader.from_batches(schema, map(batch, itertools.chain(head, rest)))
 
 
-def table(parameters: Mapping[str, Parameter], configs: Sequence[Mapping[str, Any]], first: Mapping[str, np.ndarray]) -> Any:
-    """A ``pyarrow.Table`` of configurations as dicts, behind other columns; those of Python ints are text."""
+def table(parameters: Mapping[str, Parameter], derived: Sequence[str], configs: Sequence[Mapping[str, Any]], first: Mapping[str, np.ndarray]) -> Any:
+    """A ``pyarrow.Table`` of configurations as dicts, with their derived parameters, behind other columns; those of Python ints are text."""
     columns = _Columns(parameters)
     raw = np.array([[p.raw(config[name]) if name in config else np.nan for config in configs] for name, p in parameters.items()])
     out = {name: pa.array(map(str, values), pa.string()) if values.dtype == object else pa.array(values) for name, values in first.items()}
     out |= dict(zip(parameters, columns.arrays(raw.reshape(len(parameters), len(configs))), strict=True))
-    derived = dict.fromkeys(name for config in configs for name in config if name not in parameters)
     return pa.table(out | {name: _converted(name, [config[name] for config in configs], None) for name in derived})
 
 

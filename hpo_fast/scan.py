@@ -32,7 +32,7 @@ _FIRST_SLICE = 2**16    # positions
 _BLOCK = 2**14          # positions that a function of whole blocks gets at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScanResult:
     """What :func:`scan` found.
 
@@ -58,6 +58,7 @@ class ScanResult:
     seconds: float
     _key: tuple[Any, ...] = field(repr=False)
     _parameters: dict[str, Parameter] = field(repr=False)
+    _derived: list[str] = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -65,10 +66,11 @@ class ScanResult:
         return bool(self.next == self._key[0])
 
     def to_pandas(self) -> Any:
-        """The configurations as a data frame, with their index and score; needs pandas."""
+        """The configurations as a data frame, behind their index and score; needs pandas. An inactive parameter is missing."""
         import pandas as pd  # type: ignore[import-untyped]
 
-        return pd.DataFrame([{"index": i, "score": s, **c} for i, s, c in zip(self.indices.tolist(), self.scores.tolist(), self.configs, strict=True)])
+        configs = pd.DataFrame(self.configs, columns=[*self._parameters, *self._derived])
+        return pd.DataFrame({"index": self.indices, "score": self.scores} | dict(configs.items()))
 
     def to_arrow(self) -> Any:
         """The configurations as a ``pyarrow.Table``, behind their index and score; needs pyarrow.
@@ -78,7 +80,7 @@ class ScanResult:
         """
         from hpo_fast import arrow  # here, since it imports pyarrow
 
-        return arrow.table(self._parameters, self.configs, {"index": self.indices, "score": self.scores})
+        return arrow.table(self._parameters, self._derived, self.configs, {"index": self.indices, "score": self.scores})
 
     def to_parquet(self, path: str | os.PathLike[str], **options: Any) -> None:
         """Write :meth:`to_arrow` to a Parquet file; `options` are those of ``pyarrow.parquet.ParquetWriter``."""
@@ -345,7 +347,8 @@ def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[A
     configs = job.stream.space.params(np.concatenate(rows)) if rows else []
     indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
     scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
-    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(job.stream.space.parameters))
+    space = job.stream.space
+    return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(space.parameters), space.derived)
 
 
 def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:

@@ -287,7 +287,7 @@ def test_counting():
     inside = sum(a * b <= 100 for a in range(1, 21) for b in range(1, 21))
     assert hf.count(hf.Grid(space)) == inside
     assert hf.count(hf.Grid(space), where=lambda p: p.a == 1, threads=2) == 20
-    assert hf.feasible_fraction(space, 50_000) == pytest.approx(inside / 400, abs=0.005)
+    assert hf.feasible_fraction(space, n=50_000) == pytest.approx(inside / 400, abs=0.005)
     with pytest.raises(TypeError, match="must be a Space"):
         hf.feasible_fraction(3)
 
@@ -296,3 +296,23 @@ def test_results_pickle():
     result = hf.scan(hf.Grid(hf.Space({"a": hf.Int(0, 5)})), lambda p: -p.a, top=2)
     again = pickle.loads(pickle.dumps(result))
     assert again.configs == [{"a": 5}, {"a": 4}] and again.n_seen == 6
+
+
+def test_data_frames_have_every_column():
+    space = hf.Space({"o": hf.Categorical(["s", "t"]), "m": hf.Int(1, 3).when("o", "t"), "n": hf.Int(0, 1)}).derive("d", lambda p: p.n + 0.5)
+    names = ["index", "score", "o", "m", "n", "d"]
+    found = hf.scan(hf.Grid(space), lambda p: p.n, where=lambda p: p.o == "s")
+    frame = found.to_pandas()
+    assert list(frame) == found.to_arrow().column_names == names and frame["m"].isna().all() and len(frame) == 2
+    assert frame.drop(columns="m").to_dict("records") == [{"index": i, "score": float(i), "o": "s", "n": i, "d": i + 0.5} for i in range(2)]
+    nothing = hf.scan(hf.Grid(space), lambda p: p.n, where=lambda p: p.n > 5)
+    frame = nothing.to_pandas()
+    assert list(frame) == nothing.to_arrow().column_names == names and len(frame) == 0
+    assert (frame["index"].dtype, frame["score"].dtype) == (np.int64, np.float64)
+    named = hf.scan(hf.Grid(hf.Space({"index": hf.Int(7, 8)})), lambda p: p.index).to_pandas()
+    assert named.to_dict("list") == {"index": [7, 8], "score": [7.0, 8.0]}
+
+
+def test_results_are_themselves():
+    a, b = (hf.scan(hf.Grid(hf.Space({"a": hf.Int(0, 5)})), lambda p: p.a, top=3) for _ in range(2))
+    assert a == a and a != b and len({a, b}) == 2
