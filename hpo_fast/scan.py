@@ -359,7 +359,7 @@ def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads:
     return scan(stream, where=where, top=0, threads=threads).n_feasible
 
 
-def feasible_fraction(space: Space, n: int = 100_000, seed: int = 0, *, threads: int = 1) -> float:
+def feasible_fraction(space: Space, *, n: int = 100_000, seed: int = 0, threads: int = 1) -> float:
     """The share of a space's configurations that satisfy its requirements, from `n` points of a Sobol sequence.
 
     Parameters

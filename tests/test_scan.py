@@ -290,6 +290,8 @@ def test_counting():
     assert hf.feasible_fraction(space, n=50_000) == pytest.approx(inside / 400, abs=0.005)
     with pytest.raises(TypeError, match="must be a Space"):
         hf.feasible_fraction(3)
+    with pytest.raises(TypeError, match="positional"):
+        hf.feasible_fraction(space, 0)   # n or the seed?
 
 
 def test_results_pickle():
