@@ -19,13 +19,14 @@ from hpo_fast.scan import ScanResult, count, feasible_fraction, scan
 from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
 from hpo_fast.streams import Grid, Sobol, Uniform
 from hpo_fast.suggest import suggest
-from hpo_fast.surrogate import Surrogate, surrogate
+from hpo_fast.surrogate import DensityRatio, Surrogate, surrogate
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Beta",
     "Categorical",
+    "DensityRatio",
     "Float",
     "FunctionError",
     "Grid",

@@ -4,7 +4,7 @@
 - Choices have the one type that Arrow finds for all of them: bool, int64, double, lists for tuples, dates. Strings are dictionary-encoded,
   with the choices as the dictionary, ordered for an Ordinal. Choices of several types (``["sqrt", 0.5]``) are text, the strings as they are
   and the others as Python writes them. None is null.
-- A derived parameter has the type of its first values; None and NaN are null.
+- A derived parameter has the type of its first values and of some from all over the stream; None and NaN are null.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ except ImportError:
     raise ImportError('Arrow and Parquet need pyarrow: pip install "hpo-fast[arrow]"') from None
 
 
-def reader(space: Space, batches: Iterable[np.ndarray]) -> Any:
-    """A ``pyarrow.RecordBatchReader`` of batches of encoded rows (n, d), read as it is; the first at once if something is derived."""
+def reader(space: Space, batches: Iterable[np.ndarray], probe: np.ndarray) -> Any:
+    """A ``pyarrow.RecordBatchReader`` of batches of encoded rows (n, d), read as it is.
+
+    The types of derived parameters are those of the first batch, read at once, and of the rows of `probe`.
+    """
     columns = _Columns(space.parameters)
     rest = iter(batches)
     head = list(itertools.islice(rest, 1)) if space.derived else []
     names = list(space.derived)
-    first = _derived(space, names, head[0], [None] * len(names)) if head else [pa.nulls(0)] * len(names)
+    first = _derived(space, names, np.concatenate([probe, *head]), [None] * len(names)) if head else [pa.nulls(0)] * len(names)
     schema = pa.schema([*columns.fields, *(pa.field(name, values.type) for name, values in zip(names, first, strict=True))])
     types = [values.type for values in first]
 

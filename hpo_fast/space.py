@@ -371,6 +371,7 @@ class Space(Interchange):
                     except (TypeError, ValueError) as error:
                         raise type(error)(f"parameter {name!r}: {error}") from None
         rows = self._box.encode(raw)
+        incomplete = False
         for j, (name, p) in enumerate(self._parameters.items()):
             given = ~np.isnan(raw[:, j])
             if p.condition is not None:
@@ -385,7 +386,8 @@ class Space(Interchange):
                 missing = ~given
             if complete and missing.any():
                 raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
-        if self._functions.derived and complete:
+            incomplete = incomplete or bool(missing.any())
+        if self._functions.derived and not incomplete:
             self._check_derived(configs, rows)
         return rows
 

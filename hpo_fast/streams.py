@@ -26,6 +26,11 @@ from hpo_fast.space import Space
 _CHUNK = 2**14
 """Configurations that are held at a time while many are read."""
 
+MAX_IN_MEMORY = 2**48
+
+_PROBES = 256
+"""Positions at which the types of derived parameters are looked up."""
+
 _S = TypeVar("_S", bound="Stream")
 
 
@@ -90,6 +95,9 @@ class Stream:
             raise OverflowError(f"the stream has {self.size} positions, more than len() can say: use .size")
         return self.size
 
+    def __bool__(self) -> bool:
+        return self.size > 0
+
     def __repr__(self) -> str:
         whole = "" if len(self._layers) == 1 and self.size == self._base.size else f" of {self._base.size:,}"
         return f"<{type(self).__name__}: {self.size:,}{whole} positions, {len(self._space)} parameters>"
@@ -104,6 +112,7 @@ class Stream:
         if isinstance(i, slice):
             start, stop, step = i.indices(self.size)
             size = max(0, (stop - start + step - (1 if step > 0 else -1)) // step)
+            step = step if size > 1 else 1   # it may be of any size, and the core's are modulo 2^128
             below, stride, _, seed, permuted = self._layers[0]
             return self._view(((below + stride * start, stride * step, size, seed, permuted), *self._layers[1:]))
         position = operator.index(i)
@@ -173,7 +182,7 @@ class Stream:
         -------
         array (n, d)
         """
-        a, b, threads = self._checked(a, b, threads)
+        a, b, threads = self._checked(a, b, threads, in_memory=True)
         if self._constraint is None:
             return self._core.rows(a, b - a, threads)
         return np.concatenate([np.empty((0, len(self._space))), *(rows for _, _, rows in self._blocks(a, b, _CHUNK * threads, threads))])
@@ -193,7 +202,7 @@ class Stream:
         dict of arrays (n,)
             As :meth:`Space.columns`.
         """
-        a, b, threads = self._checked(a, b, threads)
+        a, b, threads = self._checked(a, b, threads, in_memory=True)
         step, space = _CHUNK * threads, self._space
         if self._constraint is not None or space.derived:
             parts = [space.columns(rows) for _, _, rows in self._blocks(a, b, step, threads)] or [space.columns(np.empty((0, len(space))))]
@@ -250,7 +259,10 @@ class Stream:
         n = check_int("batch_size", batch_size, 1, MAX_BATCH)
         from hpo_fast import arrow  # here, since it imports pyarrow
 
-        return arrow.reader(self._space, self._batches(a, b, n, threads))
+        # What is derived may have its first value far behind the first batch.
+        positions = sorted({a + (b - a) * k // _PROBES for k in range(_PROBES)}) if b > a and self._space.derived else []
+        probe = np.concatenate([np.empty((0, len(self._space))), *(rows for p in positions for _, _, rows in self._blocks(p, p + 1, 1, 1))])
+        return arrow.reader(self._space, self._batches(a, b, n, threads), probe)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
@@ -304,9 +316,12 @@ class Stream:
             kept = np.arange(len(rows)) if self._constraint is None else np.flatnonzero(self._constraint(rows))
             yield first, kept, rows if len(kept) == len(rows) else rows[kept]
 
-    def _checked(self, a: int, b: int | None, threads: int) -> tuple[int, int, int]:
+    def _checked(self, a: int, b: int | None, threads: int, in_memory: bool = False) -> tuple[int, int, int]:
         a = check_int("a", a, 0, self.size)
-        return a, self.size if b is None else check_int("b", b, a, self.size), check_int("threads", threads, 1, MAX_THREADS)
+        b = self.size if b is None else check_int("b", b, a, self.size)
+        if in_memory and b - a > MAX_IN_MEMORY:
+            raise ValueError(f"{b - a} configurations do not fit into memory: read [a, b) part by part, or hf.scan(stream, ...)")
+        return a, b, check_int("threads", threads, 1, MAX_THREADS)
 
 
 class Grid(Stream):
@@ -358,9 +373,17 @@ class Grid(Stream):
         base = _core.Grid(space.box, levels)
         if base.size >= _core.Grid.too_many:
             raise ValueError("the grid has more than 2^127 configurations: lower the resolution or split the space, or use hf.Uniform")
-        self._start(space, (resolution,), base, space.constraint)
+        self._start(space, (dict(resolution) if isinstance(resolution, Mapping) else resolution,), base, space.constraint)
         self._grid = base
         self._levels = levels
+
+    def __contains__(self, params: object) -> bool:
+        """Whether iteration gives this configuration; microseconds at any size."""
+        try:
+            position = self.index(params)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return False
+        return self._constraint is None or bool(self._constraint(self._core.rows(position, 1))[0])
 
     def index(self, params: Mapping[str, Any]) -> int:
         """The position of a configuration, feasible or not.

@@ -1,16 +1,17 @@
-"""A fitted Gaussian process for people who score their own candidates."""
+"""Fitted models for people who score their own candidates."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.samplers.gp import ACQUISITIONS, GP, load_lapack
+from hpo_fast.samplers.tpe import TPE
 from hpo_fast.space import Space
 from hpo_fast.suggest import checked_rows, observations
 
@@ -73,6 +74,16 @@ class Surrogate:
         variance *= self._scale
         return mean, variance
 
+    def mean(self, rows: Any) -> np.ndarray:
+        """The mean (q,) of :meth:`predict` alone: what a scan takes as its score.
+
+        Parameters
+        ----------
+        rows : array (q, d)
+            Encoded configurations.
+        """
+        return self.predict(rows)[0]
+
     def log_ei(self, rows: Any) -> np.ndarray:
         """Logarithm of the expected improvement (q,) over the best posterior mean at an observation.
 
@@ -114,8 +125,46 @@ class Surrogate:
         return np.asarray(self._sign * (self._mean + self._scale * drawn))
 
 
-def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction: str = "minimize", threads: int = 1) -> Surrogate:
-    """Fit a Gaussian process to observations.
+class DensityRatio:
+    """The densities of good and of bad observations of a tree-structured Parzen estimator: how promising is a configuration?
+
+    Made by :func:`surrogate`. It takes encoded rows (q, d), may be called from any thread, and pickles if its space does.
+    """
+
+    def __init__(self, space: Space, X: Any, y: Any, sampler: TPE, direction: str, threads: int) -> None:
+        rows, targets = observations(space, X, y, direction)
+        if not np.isfinite(targets).any():
+            raise ValueError("y has no finite value: there is nothing to fit")
+        self._args = (space, rows, np.asarray(y, dtype=float), sampler, direction, threads)
+        self._engine = sampler.start(space, 0, threads)
+        self._engine.tell(rows, targets)
+
+    def __reduce__(self) -> Any:
+        return DensityRatio, self._args
+
+    def log_ratio(self, rows: Any) -> np.ndarray:
+        """log l(x) - log g(x) of the densities of good and of bad observations (q,): larger is more promising.
+
+        Parameters
+        ----------
+        rows : array (q, d)
+            Encoded configurations.
+
+        Notes
+        -----
+        O(q n d) up to `max_kernels` observations. Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011, section 4.
+        """
+        return self._engine.log_ratio(checked_rows(self._args[0], "rows", rows))
+
+
+@overload
+def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction: str = "minimize", threads: int = 1) -> Surrogate: ...
+@overload
+def surrogate(space: Space, X: Any, y: Any, sampler: TPE, direction: str = "minimize", threads: int = 1) -> DensityRatio: ...
+def surrogate(
+    space: Space, X: Any, y: Any, sampler: GP | TPE | None = None, direction: str = "minimize", threads: int = 1
+) -> Surrogate | DensityRatio:
+    """Fit a Gaussian process, or the two densities of TPE, to observations.
 
     Parameters
     ----------
@@ -124,8 +173,9 @@ def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction
         Encoded configurations (``space.encode``).
     y : array (n,)
         Their values; NaN or infinite for failed ones, which count as the worst value.
-    sampler : GP, optional
-        Kernel and priors. The targets are standardised whatever its `warp` says, so that predictions have the units of `y`.
+    sampler : GP or TPE, optional
+        Kernel and priors; by default ``GP()``. The targets are standardised whatever its `warp` says, so that predictions have the units
+        of `y`.
     direction : {"minimize", "maximize"}
         What an improvement is.
     threads : int, default 1
@@ -133,7 +183,7 @@ def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction
 
     Returns
     -------
-    Surrogate
+    Surrogate, or DensityRatio of a TPE
 
     Raises
     ------
@@ -154,7 +204,10 @@ def surrogate(space: Space, X: Any, y: Any, sampler: GP | None = None, direction
     >>> bool(abs(mean[0]) < 0.01)
     True
     """
+    threads = check_int("threads", threads, 1, MAX_THREADS)
+    if isinstance(sampler, TPE):
+        return DensityRatio(space, X, y, sampler, direction, threads)
     if sampler is not None and not isinstance(sampler, GP):
-        raise TypeError(f"sampler={sampler!r} must be a GP")
+        raise TypeError(f"sampler={sampler!r} must be a GP or a TPE")
     options = dataclasses.replace(sampler or GP(), warp="standard")
-    return Surrogate(space, X, y, options, direction, check_int("threads", threads, 1, MAX_THREADS))
+    return Surrogate(space, X, y, options, direction, threads)

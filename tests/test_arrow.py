@@ -121,14 +121,23 @@ def test_nothing_feasible():
     assert len(table) == 0 and table.column_names == [*space.names, "twice"]
 
 
+def test_a_derived_parameter_may_have_its_first_value_far_behind():
+    space = hf.Space({"o": hf.Categorical(["a", "b"]), "z": hf.Int(1, 2000), "x": hf.Int(1, 2).when("o", "b")})
+    grid = hf.Grid(space.derive("y", lambda p: 2 * p.x if p.active("x") else None))
+    values = grid.to_arrow(batch_size=100).read_all()["y"]
+    assert values.type == pa.int64() and values.null_count == 2000 and values[-1].as_py() == 4
+
+
 def test_derived_parameters_keep_the_type_of_their_first_values():
     space = hf.Space({"n": hf.Int(0, 9), "c": hf.Int(0, 4).when("n", [9])})
     table = hf.Grid(space.derive("d", lambda p: 2 * p.c)).to_arrow(batch_size=3).read_all()
     assert table["d"].to_pylist() == [None] * 9 + [0, 2, 4, 6, 8] and table["d"].type == pa.float64()
     halves = hf.Grid(space.derive("d", lambda p: p.n // 2 if p.n < 5 else p.n / 2))
+    for size in (3, 100):
+        assert halves.to_arrow(batch_size=size).read_all()["d"].to_pylist() == [0, 0, 1, 1, 2, 2.5, 3, 3.5, 4] + [4.5] * 5
+    rare = hf.Grid(hf.Space({"n": hf.Int(0, 9999)}).derive("d", lambda p: 0.5 if p.n == 5001 else p.n))
     with pytest.raises(ValueError, match=r"derived parameter 'd': its values are not all int64, as the first ones are .*return values of one type"):
-        halves.to_arrow(batch_size=3).read_all()
-    assert halves.to_arrow().read_all()["d"].to_pylist() == [0, 0, 1, 1, 2, 2.5, 3, 3.5, 4] + [4.5] * 5
+        rare.to_arrow(batch_size=100).read_all()
     with pytest.raises(ValueError, match="derived parameter 'd': its values are of no one Arrow type"):
         hf.Grid(space.derive("d", lambda p: "a" if p.n else 1)).to_arrow()
 

@@ -169,7 +169,7 @@ CONSTRUCTORS = {
     "samplers.names": (hf.samplers.names, {}),
 }
 
-PLAIN_RECORDS = {"Trial", "TrialInfo", "Result", "ScanResult", "Surrogate"}
+PLAIN_RECORDS = {"Trial", "TrialInfo", "Result", "ScanResult", "Surrogate", "DensityRatio"}
 """What the package makes and people only read."""
 
 

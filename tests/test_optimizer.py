@@ -270,6 +270,13 @@ def test_enqueue_is_tried_first_in_order_and_idempotent():
     assert opt.enqueue({}) in (True, False)
 
 
+def test_enqueue_checks_derived_values_as_encode_does():
+    opt = hf.Optimizer(hf.Space({"r": hf.Int(1, 8), "s": hf.Int(1, 8)}).derive("rb", lambda p: 2 * p.r), seed=0)
+    with pytest.raises(ValueError, match="'rb' is 999 but its function gives 6"):
+        opt.enqueue({"r": 3, "s": 1, "rb": 999})
+    assert opt.enqueue({"r": 3, "s": 1, "rb": 6}) and opt.ask()["rb"] == 6
+
+
 def test_enqueue_completes_from_the_sampler_and_within_requirements():
     space = hf.Space({"a": hf.Int(0, 9), "b": hf.Int(0, 9), "c": hf.Int(0, 9)}).require(lambda p: p.a + p.b == 9)
     for sampler in SAMPLERS:

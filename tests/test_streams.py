@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import signal
 import sys
 
 import numpy as np
@@ -116,6 +117,43 @@ def test_a_resolution_is_checked_where_no_parameter_needs_it():
     assert len(hf.Grid(space, 5)) == 4
     with pytest.raises(ValueError, match="resolution=1 must be at least 2"):
         hf.Grid(space, 1)
+
+
+@pytest.mark.parametrize("parameter", [hf.Float(1e-8, 1, log=True), hf.Float(0.1, 0.7), hf.Float(-3, 1e-3), hf.Float(5e7, 5.001e7, log=True)])
+@pytest.mark.parametrize("resolution", [2, 997, 10**7, 10**9 + 7])
+def test_index_is_the_inverse_at_any_resolution(parameter, resolution):
+    grid = hf.Grid(hf.Space({"x": parameter}), resolution)
+    for i in np.random.default_rng(0).integers(0, resolution, 300).tolist():
+        assert grid.index(grid[i]) == i
+
+
+def test_steps_of_any_size():
+    grid = hf.Grid(hf.Space({"a": hf.Int(0, 9)}))
+    for step in (2**63, 2**64, 2**127, 2**128, 2**130 + 1):
+        assert list(grid[3::step]) == [{"a": 3}] and grid[3::step].index({"a": 3}) == 0
+        assert list(grid[::-step]) == [{"a": 9}]
+        with pytest.raises(ValueError, match="not in this view"):
+            grid[::step][::step].index({"a": 3})
+
+
+def test_what_a_grid_contains_and_whether_anything():
+    space = hf.Space({f"x{i}": hf.Int(0, 2**20 - 1) for i in range(5)} | {"y": hf.Float(0, 1)})
+    grid = hf.Grid(space, 11, where=lambda p: p.x0 != 7)
+    assert grid and not grid[:0] and grid.size > sys.maxsize
+    params = grid[123456789]
+    assert params in grid and params not in grid[:9] and params | {"y": 0.123} not in grid
+    assert params | {"x0": 7} not in grid and params | {"z": 1} not in grid and "x0" not in grid
+    with pytest.raises(ValueError, match="part by part"):
+        grid.rows()
+    with pytest.raises(ValueError, match="part by part"):
+        grid.columns(5)
+
+
+def test_a_grid_keeps_its_resolution():
+    resolution = {"x": 3}
+    grid = hf.Grid(hf.Space({"x": hf.Float(0, 1)}), resolution)
+    resolution["x"] = 5
+    assert list(pickle.loads(pickle.dumps(grid))) == list(grid) == [{"x": 0.0}, {"x": 0.5}, {"x": 1.0}]
 
 
 def test_index_names_what_is_not_on_the_grid():
@@ -357,6 +395,31 @@ def test_where_is_a_requirement_of_the_grid_alone():
     assert list(none) == []
     assert none.rows().shape == (0, 2)
     assert none.columns()["a"].shape == none.indices().shape == (0,)
+
+
+def test_a_requirement_that_never_holds_makes_many_rows_raise_as_soon_as_one():
+    space = hf.Space({"x": hf.Int(0, 10**6), "y": hf.Float(0, 1)}).require(lambda p: p.y > 2).compile()
+    with pytest.raises(hf.Infeasible, match="in 1048576 tries"):
+        hf.Uniform(space, 10**6).rows()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer")
+def test_signals_are_heard_while_few_draws_are_feasible():
+    class Alarm(Exception):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    space = hf.Space({"x": hf.Float(0, 1)}).require(lambda p: p.x < 1e-5).compile()
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(Alarm):
+            hf.Uniform(space, 10**6).rows()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_requirement_that_never_holds_makes_uniform_raise():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import hpo_fast as hf
-from hpo_fast.samplers import GP
+from hpo_fast.samplers import GP, TPE
 
 SPACE = hf.Space({"x": hf.Float(0, 1), "c": hf.Categorical(["a", "b"])})
 X = SPACE.sample(40, seed=0)
@@ -22,6 +22,7 @@ def test_it_predicts_in_the_units_of_the_values_and_says_what_it_does_not_know()
     assert np.abs(mean - truth).max() < 60
     assert (np.abs(mean - truth) < 4 * std + 1).mean() > 0.95
     assert model.theta.shape == (5,)
+    np.testing.assert_array_equal(model.mean(rows), mean)
 
 
 @pytest.mark.parametrize("factor", [1e-200, 1.0, 1e200])
@@ -60,6 +61,19 @@ def test_log_ei_is_that_of_the_prediction():
     assert np.isfinite(model.log_ei(rows)).all()
 
 
+def test_the_densities_of_tpe():
+    model = hf.surrogate(SPACE, X, -Y, TPE(), "maximize")
+    engine = TPE().start(SPACE, 0, 1)
+    engine.tell(X, Y)
+    rows = SPACE.sample(500, seed=4)
+    np.testing.assert_array_equal(model.log_ratio(rows), engine.log_ratio(rows))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).log_ratio(rows), model.log_ratio(rows))
+    best = hf.scan(hf.Uniform(SPACE, 500, seed=4), model.log_ratio, on="rows", top=1, minimize=False)
+    assert best.indices[0] == model.log_ratio(rows).argmax()
+    with pytest.raises(ValueError, match="no finite value"):
+        hf.surrogate(SPACE, X, np.full(40, np.nan), TPE())
+
+
 def test_no_rows():
     model = hf.surrogate(SPACE, X, Y)
     none = np.empty((0, 2))
@@ -93,7 +107,7 @@ def test_failures_count_as_the_worst_value():
 
 
 @pytest.mark.parametrize(("changes", "error", "words"), [
-    ({"y": np.full(40, np.nan)}, ValueError, "no finite value"), ({"sampler": "gp"}, TypeError, "must be a GP"),
+    ({"y": np.full(40, np.nan)}, ValueError, "no finite value"), ({"sampler": "gp"}, TypeError, "must be a GP or a TPE"),
     ({"X": np.zeros((2, 2, 2))}, ValueError, "X must have shape"), ({"threads": 0}, ValueError, "threads"),
 ])  # fmt: skip
 def test_wrong_input(changes, error, words):

@@ -122,7 +122,12 @@ private:
 inline Feasible feasible_from(const py::object& callable) {
     if (callable.is_none()) return {};
     if (py::isinstance<Constraint>(callable))
-        return [owned = owned(callable), &constraint = callable.cast<const Constraint&>()](ConstMatrix rows, std::uint8_t* ok) { constraint.feasible()(rows, ok); };
+        return [owned = owned(callable), &constraint = callable.cast<const Constraint&>()](ConstMatrix rows, std::uint8_t* ok) {
+            constraint.feasible()(rows, ok);
+            if (std::any_of(ok, ok + rows.rows, [](std::uint8_t is_ok) { return is_ok != 0; })) return;
+            const py::gil_scoped_acquire acquire;   // a search in vain may be long, and native functions do not hear of Ctrl-C
+            if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        };
     return python_feasible(callable);
 }
 

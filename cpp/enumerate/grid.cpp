@@ -13,6 +13,7 @@ namespace hpo {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();   // of a row, and of a value on its way through a logarithm and back
 
 // Products and sums that stop at kTooMany; 0 (infinite) is absorbing in a product.
 Index times(Index a, Index b) {
@@ -207,8 +208,9 @@ Grid::Rank Grid::rank(const double* row) const {
         } else {
             const double last = static_cast<double>(levels_[j] - 1), at = row[j] * last;
             levels[j] = std::rint(at);
-            // Up to rounding, or the very number that the level decodes to.
-            if (std::abs(at - levels[j]) > 1e-9 && box_.decode(j, row[j]) != box_.decode(j, levels[j] / last)) return {0, j};
+            // Up to rounding of the row, or of the number that the level decodes to.
+            const double value = box_.decode(j, row[j]), exact = box_.decode(j, levels[j] / last);
+            if (std::abs(at - levels[j]) > 1e-9 + kRounding * last && std::abs(value - exact) > kRounding * std::max(std::abs(value), std::abs(exact))) return {0, j};
         }
     }
     return {rank(roots_, levels.data()), std::nullopt};

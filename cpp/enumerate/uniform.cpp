@@ -60,8 +60,9 @@ void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbe
     keep_failed(check(feasible, out));
     std::vector<double> buffer;
     // The constraint is a call into Python: the fewer rows are left, the more draws of each go into one call.
+    std::uint64_t drawn = out.rows;   // of all rows while none was feasible, which is as good as that many of one
     for (std::uint32_t attempt = 1; !left.empty();) {
-        if (attempt >= kMaxDraws) throw_infeasible(kMaxDraws);
+        if (attempt >= kMaxDraws || (left.size() == out.rows && drawn >= kMaxDraws)) throw_infeasible(kMaxDraws);
         const std::size_t draws = std::min<std::size_t>(std::max<std::size_t>(4 * kChunk / left.size(), 1), attempt * 4);
         buffer.resize(left.size() * draws * box.dims());
         const Matrix rows{buffer.data(), left.size() * draws, box.dims()};
@@ -76,6 +77,7 @@ void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbe
         }
         keep_failed(done);
         attempt += static_cast<std::uint32_t>(draws);
+        drawn += rows.rows;
     }
 }
 

@@ -17,7 +17,8 @@ constexpr std::uint32_t kMaxDraws = 1u << 20;
 // Draw `attempt` of stream `number` as a row (d,) of the box.
 void uniform_row(const Box& box, std::uint64_t seed, std::uint64_t number, Purpose purpose, std::uint32_t attempt, double* out);
 
-// out (n, d): the rows numbers (n,) of the seed, each feasible. Throws Infeasible after kMaxDraws draws for one row.
+// out (n, d): the rows numbers (n,) of the seed, each feasible. Throws Infeasible after kMaxDraws draws for one row,
+// or for all of them if none was.
 void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbers, const Feasible& feasible, int threads, Matrix out);
 
 // out (d,): a feasible row that `seen` does not hold. Draws first; in a finite space whose rows are nearly all taken it
