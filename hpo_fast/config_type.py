@@ -188,11 +188,13 @@ def _value_type(p: Parameter) -> Any:
 def _resolve(kind: ConfigType, name: str) -> Any:
     """The type of ``p.name``."""
     layout = kind.layout
-    if name in layout.parameters:
-        return _value_type(layout.parameters[name])
-    if name in layout.derived:
-        return kind.derived(name)[1].return_type
-    _refuse(f"no parameter {name!r}; there are {', '.join([*layout.parameters, *layout.derived])}")
+    _check_name(layout, name)
+    return _value_type(layout.parameters[name]) if name in layout.parameters else kind.derived(name)[1].return_type
+
+
+def _check_name(layout: Layout, name: str) -> None:
+    if name not in layout.parameters and name not in layout.derived:
+        _refuse(f"no parameter {name!r}; there are {', '.join([*layout.parameters, *layout.derived])}")
 
 
 @infer_getattr
@@ -297,6 +299,7 @@ def _active(p, name):
     if not isinstance(name, types.StringLiteral):
         _refuse('p.active takes the name as a literal, e.g. p.active("momentum")')
     wanted = name.literal_value
+    _check_name(p.layout, wanted)
     if not p.layout.conditional(wanted):
         return lambda p, name: True
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.functions import Config, Function, FunctionError, column
+from hpo_fast.functions import Columns, Config, Function, FunctionError, column
 from hpo_fast.parameters import Float, Int, Parameter
 
 if TYPE_CHECKING:
@@ -93,9 +93,15 @@ class Functions:
         if len(rows) == 1:
             return np.array([self.violated(self.codec.params(rows)[0], rows) is None])
         columns, single = self._configs(rows)
-        ok = np.ones(len(rows), dtype=bool)
+        kept = np.arange(len(rows))
         for f in self.requirements:
-            ok &= f.truth(f.many(columns, len(rows), single))
+            if len(kept) == 0:
+                break
+            if len(kept) < len(rows):   # a requirement may rely on those before it
+                columns = columns.of(kept)
+            kept = kept[f.truth(f.many(columns, len(kept), lambda i: single(kept[i])))]   # noqa: B023 (called at once)
+        ok = np.zeros(len(rows), dtype=bool)
+        ok[kept] = True
         return ok
 
     def violated(self, params: Mapping[str, Any], row: np.ndarray) -> Function | None:
@@ -130,10 +136,10 @@ class Functions:
         """Columns by name of rows (n, d), searched and derived."""
         return dict(self._configs(rows)[0]._values) if self.derived else self.searched(rows)
 
-    def _configs(self, rows: np.ndarray) -> tuple[Config, Callable[[int], Config]]:
+    def _configs(self, rows: np.ndarray) -> tuple[Columns, Callable[[int], Config]]:
         """Columns for the functions, derived ones included, and a function that gives configuration i by itself."""
         values = self.searched(rows)
-        columns = Config(values, self._active(rows))
+        columns = Columns(values, self._active(rows))
         cache: dict[int, Config] = {}
 
         def single(i: int) -> Config:

@@ -2,7 +2,8 @@
 
 A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). In Python it
 is called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
-configuration by configuration where it cannot (``if``, ``and``, ``math.log``).
+configuration by configuration where it cannot (``if``, ``and``, ``math.log``, ints that might not fit 64 bits). A requirement is
+asked only about configurations that satisfy those before it.
 
 An inactive parameter is NaN if it is a number, else None; ``p.active("momentum")`` says which it is. Comparisons with NaN
 are False, so a constraint on a conditional parameter reads ``~p.active("momentum") | (p.momentum < 0.9)``.
@@ -30,6 +31,7 @@ with columns of length one for a single configuration, and never compiled. Colum
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -66,7 +68,78 @@ class Config:
 
     def active(self, name: str) -> Any:
         """Whether the parameter exists in this configuration (a NumPy bool, or an array of them)."""
-        return self._active.get(name, np.True_)
+        if name in self._active:
+            return self._active[name]
+        self[name]   # an error if there is none
+        return np.True_   # a derived parameter
+
+
+class Columns(Config):
+    """The columns of the configurations `kept`, as arrays of the type `kind`: made when they are read."""
+
+    __slots__ = ("_kept", "_kind")
+
+    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kept: Any = slice(None), kind: type[np.ndarray] = np.ndarray) -> None:
+        super().__init__(values, active)
+        self._kept, self._kind = kept, kind
+
+    def __getitem__(self, name: str) -> Any:
+        return self._column(super().__getitem__(name))
+
+    def __getattr__(self, name: str) -> Any:
+        return self._column(super().__getattr__(name))
+
+    def active(self, name: str) -> Any:
+        return self._column(super().active(name))
+
+    def _column(self, values: Any) -> Any:
+        return values[self._kept].view(self._kind) if isinstance(values, np.ndarray) else values
+
+    def of(self, kept: np.ndarray) -> Columns:
+        """The columns of the configurations with these numbers."""
+        return Columns(self._values, self._active, kept, self._kind)
+
+    def careful(self) -> Columns:
+        """Columns that raise where the arithmetic of arrays is not that of single values."""
+        return Columns(self._values, self._active, self._kept, _Careful)
+
+
+class _Careful(np.ndarray):
+    """A column that raises where ints might wrap around, where truth values are added (``or`` to NumPy) and where it would be changed."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or "out" in kwargs:
+            return NotImplemented
+        plain = [x.view(np.ndarray) if isinstance(x, _Careful) else x for x in inputs]
+        result = ufunc(*plain, **kwargs)
+        if ufunc in _LARGEST and result.dtype.kind in "bi":
+            limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
+            if _LARGEST[ufunc](*map(_magnitude, plain)) > limit:
+                raise OverflowError
+        return _careful(result)
+
+    def __array_function__(self, *call: Any) -> Any:
+        return _careful(super().__array_function__(*call))
+
+
+_LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
+    np.add: operator.add,
+    np.subtract: operator.add,
+    np.multiply: operator.mul,
+    np.square: lambda a: a * a,
+    np.power: operator.pow,
+    np.left_shift: lambda a, b: a * 2.0**b,
+}
+
+
+def _magnitude(x: Any) -> float:
+    if isinstance(x, np.ndarray):
+        return 1.0 if x.dtype == bool else max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    return float(abs(x))
+
+
+def _careful(values: Any) -> Any:
+    return values.view(_Careful) if isinstance(values, np.ndarray) else values
 
 
 class Function:
@@ -103,7 +176,7 @@ class Function:
         except Exception as error:
             raise ValueError(f"{self.role}: the function failed with {type(error).__name__}: {error}") from error
 
-    def many(self, columns: Config, n: int, single: Callable[[int], Config]) -> np.ndarray:
+    def many(self, columns: Columns, n: int, single: Callable[[int], Config]) -> np.ndarray:
         """The results (n,) for columns; `single(i)` is configuration i by itself.
 
         What takes a column for a value (``p.name[:2]``, ``p.name is None``, ``len(p.layers)``) can look as if it had computed
@@ -112,7 +185,7 @@ class Function:
         if self.vectorized:
             return self._array(columns, n)
         try:
-            result = np.asarray(self.fn(columns))
+            result = np.asarray(self.fn(columns.careful()))
         except Exception:
             result = None
         if result is not None and result.shape == (n,) and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):

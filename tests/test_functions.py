@@ -156,8 +156,67 @@ def test_errors_name_the_function(n):
         space().require(lambda p: p.rnk > 1).feasible(ROWS[:n])
     with pytest.raises(ValueError, match=r"requirement 1: .*no parameter 'rnk'"):
         space().require(lambda p: p["rnk"] > 1).feasible(ROWS[:n])
+    with pytest.raises(ValueError, match=r"requirement 1: .*no parameter 'rnk'"):
+        space().require(lambda p: p.active("rnk")).feasible(ROWS[:n])
     with pytest.raises(ValueError, match="derived parameter 'alpha'"):
         space().derive("alpha", fn).require(lambda p: p.alpha > 1).feasible(ROWS[:n])
+
+
+ARITHMETIC = {
+    "power": lambda p: 10**p.k < 10**6,
+    "product": lambda p: p.k * p.z * 10**17 < 10**18,
+    "square": lambda p: p.big**2 > p.z,
+    "sum": lambda p: p.big + p.big >= p.z,
+    "difference": lambda p: -p.big - p.big < p.k,
+    "shift": lambda p: (1 << p.k * 3) % 5 == 3,
+    "after a comparison": lambda p: np.where(p.z > 5, p.k, 0) * 10**18 > -1,
+    "bits": lambda p: (p.k & 1) + 10**p.k > 0,
+    "truth values": lambda p: (p.k > 9) + (p.z > 4) + (p.name == "a") >= 2,
+    "derived": lambda p: p.power < 10**6,
+}
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_columns_of_ints_and_truth_values_count_as_in_python(name):
+    parameters = {"k": hf.Int(1, 30), "z": hf.Int(0, 9), "big": hf.Int(2**62, 2**62 + 3), "name": hf.Categorical(["a", "b"])}
+    plain = hf.Space(parameters).derive("power", lambda p: 10**p.k)
+    rows = plain.sample(200, seed=1)
+    expected = [bool(ARITHMETIC[name](Config(c, {}))) for c in plain.decode(rows)]
+    order = np.argsort(plain.columns(rows)["k"] == 30, kind="stable")   # the ends alone tell nothing: rows are in any order
+    for rotated in (order, np.roll(order, 1), np.roll(order, 77)):
+        assert plain.require(ARITHMETIC[name]).feasible(rows[rotated]).tolist() == [expected[i] for i in rotated]
+    configs = [{"k": k, "z": 0, "big": 2**62, "name": "a"} for k in (1, 25, 2)]
+    assert plain.columns(plain.encode(configs))["power"].tolist() == [10, 10**25, 100]
+
+
+def test_a_function_that_would_change_a_column_does_not():
+    def twice(p):
+        x = p.rank
+        x *= 2
+        return x < 7
+
+    s = space().require(twice).require(lambda p: p.rank < 3)
+    assert s.feasible(ROWS).tolist() == [c["rank"] < 3 for c in CONFIGS]
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_a_requirement_is_asked_only_where_those_before_it_hold(vectorized):
+    table, asked = np.array([0.5, 1.5, 2.5]), []
+
+    def known(p):
+        asked.append(np.max(p.rank))
+        return table[p.rank - 1] > 1
+
+    s = space().require(lambda p: p.rank <= 3).require(known, vectorized=vectorized).require(lambda p: p.name == "sgd" if p.rank > 1 else 1 / 0)
+    assert s.feasible(ROWS).tolist() == [1 < c["rank"] <= 3 and c["name"] == "sgd" for c in CONFIGS]
+    assert max(asked) == 3
+    asked.clear()
+    assert not s.feasible(ROWS[[c["rank"] > 3 for c in CONFIGS]]).any()
+    assert asked == []
+    assert all(c["rank"] in (2, 3) for c in s.decode(s.sample(20, seed=3)))
+    for c in (c for c in CONFIGS if c["rank"] > 3):
+        with pytest.raises(ValueError, match="violates requirement 1"):
+            s.check_feasible(space().encode([c]))
 
 
 @pytest.mark.parametrize("n", [1, 50])
@@ -207,7 +266,10 @@ def test_derive_and_require_leave_the_space_as_it_was():
 def test_config_and_function_alone():
     config = Config({"a": 1}, {"a": np.True_})
     assert config.a == config["a"] == 1
-    assert config.active("anything else")
+    assert config.active("a")
+    assert Config({"derived": 1}, {}).active("derived")
+    with pytest.raises(KeyError, match="no parameter 'anything else'; there are a"):
+        config.active("anything else")
     with pytest.raises(AttributeError, match="no parameter 'b'; there are a"):
         _ = config.b
     with pytest.raises(KeyError, match="no parameter 'b'; there are a"):

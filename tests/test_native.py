@@ -197,7 +197,7 @@ GROUPS = {
         lambda p: p.nested == True,  # noqa: E712
         lambda p: not p.active("nested") or p.nested,
         lambda p: p.stepped >= 0.1,
-        lambda p: p.active("not a parameter"),
+        lambda p: p.active("rank"),
     ],
 }
 
@@ -328,6 +328,7 @@ TABLE = {"adam": 1}
 ERRORS = [
     (lambda p: p.rnk > 1, "no parameter 'rnk'; there are rank, shift"),
     (lambda p: p["rnk"] > 1, "no parameter 'rnk'; there are rank, shift"),
+    (lambda p: p.active("rnk"), "no parameter 'rnk'; there are rank, shift"),
     (lambda p: TABLE["adam"] > p.rank, "'TABLE'.*dict"),
     (lambda p: not_defined(p), "name 'not_defined' is not defined"),  # noqa: F821
     (first_layer, r"numba has no getitem\(choice"),
