@@ -29,6 +29,7 @@ from typing import Any, Literal
 import numba
 import numpy as np
 from numba import types
+from numba.core import errors
 from numba.extending import register_jitable
 
 from hpo_fast.config_type import REFUSED, ChoiceType, ConfigType, Layout, as_number, new_config
@@ -177,12 +178,25 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
     if not isinstance(function.fn, FunctionType):
         raise _error(function, f"an object of type {type(function.fn).__name__} is not a plain function")
     config_type.failure = None
+    made: dict[FunctionType, Any] = {}
     try:
-        fn = _jit(function.fn, {})
+        fn = _jit(function.fn, made)
         fn.compile((config_type,))
+        for part in made.values():
+            _check_texts(part)
     except Exception as error:
         raise config_type.failure or _error(function, _reason(error), getattr(error, "loc", None)) from error
     return fn
+
+
+def _check_texts(fn: Any) -> None:
+    """Refuse ``str`` and f-strings of what has no text in numba: they would be "<object type:float64>" without an error."""
+    for notes in (done.type_annotation for done in fn.overloads.values()):
+        for call, sig in notes.calltypes.items():
+            if getattr(call, "op", None) == "call" and getattr(notes.typemap[call.func.name], "typing_key", None) in (str, repr):
+                for arg in map(types.unliteral, sig.args):
+                    if not isinstance(arg, (types.Integer, types.Boolean, types.UnicodeType)):
+                        raise errors.TypingError(f"{REFUSED}compiled code has the text of ints, truth values and strings, not of {_plain(arg)}", call.loc)
 
 
 def _jit(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:

@@ -90,6 +90,10 @@ def even(x):
     return x % 2 == 0
 
 
+def text(x):
+    return f"{x}"
+
+
 def factorial(n):
     return 1 if n <= 1 else n * factorial(n - 1)
 
@@ -153,6 +157,7 @@ GROUPS = {
         lambda p: WEIGHTS[p.rank] > 3 and WEIGHTS[:3].sum() > 1,
         lambda p: sum([p.rank, p.batch]) > 20 and int(p.lr * 1000) == 0,
         lambda p: round(p.spread) == 1,
+        lambda p: f"{p.rank}/{p.flag}" == "3/True" or text(p.shift) == "-4",
         loop,
         branches,
         closure(),
@@ -333,6 +338,10 @@ ERRORS = [
     (lambda p: not_defined(p), "name 'not_defined' is not defined"),  # noqa: F821
     (first_layer, r"numba has no getitem\(choice"),
     (lambda p: p.name < "a", "a choice that is not a number can be compared with"),
+    (lambda p: str(p.lr) == "0.5", "text of ints, truth values and strings, not of float64"),
+    (lambda p: text(p.name) == "sgd", "text of ints, truth values and strings, not of choice"),
+    (lambda p: f"{p.rank}/{p.name}" == "1/sgd", "text of ints, truth values and strings, not of choice"),
+    (lambda p: repr(p.warmup) == "1", "text of ints, truth values and strings, not of float64"),
     (lambda p: p.layers in ((1,), (2, 3)), "a choice can be compared to literals, numbers and other choices"),
     (lambda p: p.name is p.other, "`is` compares a choice to None, True and False only"),
     (lambda p: p.active(p.name), "p.active takes the name as a literal"),
@@ -351,9 +360,17 @@ def test_errors_say_which_where_why_and_what_to_do(fn, reason):
     assert len(text.splitlines()) <= 3
     assert "vectorized=True" in text
     if fn is not print:
-        line = {first_layer: "return x > p.layers[0]"}.get(fn, "lambda p")
+        line = "return x > p.layers[0]" if fn is first_layer else 'return f"{x}"' if "text" in fn.__code__.co_names else "lambda p"
         assert line in text.splitlines()[1]
         assert f"{__file__}:" in text
+
+
+def test_texts_of_choices_stay_in_python():
+    s = hf.Space({"x": hf.Int(0, COMPILE_AFTER), "opt": hf.Categorical(["adamw", "sgd"])}).derive("tag", lambda p: f"{p.opt}/{p.x}")
+    grid = hf.Grid(s, where=lambda p: p.tag[:3] == f"{'sgd'}")
+    assert sum(1 for _ in grid) == COMPILE_AFTER + 1
+    with pytest.raises(hf.FunctionError, match=r"derived parameter 'tag' cannot be compiled.* not of choice"):
+        hf.count(grid)
 
 
 def test_a_vectorised_function_is_not_compiled():
