@@ -345,6 +345,16 @@ def _table(values: Any) -> Any:
     return entry
 
 
+def plain_value(kind: Any) -> Any:
+    """The numba function value -> value of a type that may be None: itself; None raises."""
+
+    @intrinsic
+    def value(typing, optional):
+        return kind.type(optional), lambda context, builder, sig, args: context.cast(builder, args[0], kind, kind.type)
+
+    return value if isinstance(kind, types.Optional) else register_jitable(lambda value: value)
+
+
 def as_number(kind: Any) -> Any:
     """The numba function value -> number or truth value: of a choice by its table, of anything else itself; None raises."""
     if not isinstance(kind, ChoiceType):
@@ -427,6 +437,11 @@ def _bool(choice):
         return None
     truth = _table([bool(v) for v in choice.values])
     return lambda choice: truth(choice)
+
+
+@_overload_first(operator.not_)
+def _not(choice):
+    return (lambda choice: not bool(choice)) if isinstance(choice, ChoiceType) else None
 
 
 def _through_numbers(op: Callable[[Any, Any], Any]) -> None:

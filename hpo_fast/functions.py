@@ -21,8 +21,8 @@ and raise :class:`FunctionError`. What holds for a function that is to be compil
   can be compared with ``==``, ``!=``, ``in``, ``not in`` and ``is None`` to literals and to other choices, and has a truth
   value; a literal that is none of the choices is equal to none. ``in`` does not take tuples of tuples. ``str`` and f-strings
   take ints, truth values and strings, not floats and other choices.
-- Global and closed-over numbers, strings, tuples, sets and NumPy arrays are constants, read when the function is compiled. Plain
-  Python functions that it calls by name are compiled with it.
+- Global and closed-over numbers, strings, tuples, sets and NumPy arrays are constants, read when the function is compiled, as are
+  defaults (``lambda p, k=k: p.rank < k``). Plain Python functions that it calls by name are compiled with it.
 - A configuration at which the compiled function raises is asked about again in Python, which gives the error its text.
 
 **vectorized=True** says that a function takes columns only and returns an array (n,), whatever NumPy can compute. It is called

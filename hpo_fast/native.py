@@ -6,8 +6,8 @@ The loop is called by address and needs no GIL::
 
 Configuration i has the raw number ``columns[j * stride + i]`` of parameter j, as ``Box.decode`` gives it (a real's value, the
 level index of anything else, NaN if inactive). T is uint8 for a truth and double for a score. The kernel returns n, or the
-index i < n at which the function raised; results before i are there. Everything is compiled into one loop, the function,
-the derived parameters that it reads and the helpers that it calls, and vectorised where it is arithmetic.
+index i < n at which the function raised or returned None; results before i are there. Everything is compiled into one loop,
+the function, the derived parameters that it reads and the helpers that it calls, and vectorised where it is arithmetic.
 
 How a configuration looks to compiled code is in :mod:`hpo_fast.config_type`, what a user should know in
 :mod:`hpo_fast.functions`. This module imports numba: import it where it is needed.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import builtins
 import ctypes
 import functools
+import inspect
 import linecache
 import operator
 import re
@@ -30,9 +31,8 @@ import numba
 import numpy as np
 from numba import types
 from numba.core import errors
-from numba.extending import register_jitable
 
-from hpo_fast.config_type import REFUSED, ChoiceType, ConfigType, Layout, as_number, new_config
+from hpo_fast.config_type import REFUSED, ConfigType, Layout, as_number, new_config, plain_value
 from hpo_fast.functions import Function, FunctionError
 
 __all__ = ["Layout", "NativeFunction", "compile"]
@@ -70,7 +70,7 @@ class NativeFunction:
         columns : array (d, n) of float64
             Raw numbers.
         in_python : callable, optional
-            Gives the result of a configuration at which the function raised, by its index.
+            Gives the result of a configuration at which the function raised or returned None, by its index.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class NativeFunction:
         Raises
         ------
         ValueError
-            If the function raised at a configuration, without `in_python`.
+            If the function raised, or returned None, at a configuration, without `in_python`.
         """
         columns = np.ascontiguousarray(columns, dtype=np.float64)
         n = columns.shape[1]
@@ -87,7 +87,7 @@ class NativeFunction:
         kernel, done = _SIGNATURE(self.address), 0
         while (done := done + kernel(columns[:, done:].ctypes.data, n, n - done, out[done:].ctypes.data)) < n:
             if in_python is None:
-                raise ValueError(f"{self.role}: the compiled function raised an exception at configuration {done}")
+                raise ValueError(f"{self.role}: the compiled function raised an exception, or returned None, at configuration {done}")
             out[done] = in_python(done)
             done += 1
         return out.view(bool) if self.dtype == np.uint8 else out
@@ -144,22 +144,22 @@ def _kernel(layout: Layout, key: _Key, kind: str) -> Any:
     plain = result.type if isinstance(result, types.Optional) else result
     if not isinstance(plain, (types.Integer, types.Float, types.Boolean)) and getattr(plain, "numbers", None) is None:
         raise _error(function, f"it must return {'True or False' if kind == 'truth' else 'a number'}, and returns {_plain(result)}")
-    config = new_config(config_type)
+    config, value, number = new_config(config_type), plain_value(result), as_number(plain)
     convert: Any = bool if kind == "truth" else operator.pos   # +True is 1
-    if isinstance(result, ChoiceType):
-        number = as_number(result)
-        convert = register_jitable(lambda value: number(value) != 0) if kind == "truth" else number
 
     def kernel(columns, stride, n, out):
         for i in range(n):
             try:
-                out[i] = convert(fn(config(columns, stride, i)))
+                out[i] = convert(number(value(fn(config(columns, stride, i)))))
             except Exception:
                 return i
         return n
 
     out = types.CPointer(types.uint8 if kind == "truth" else types.float64)
-    return numba.cfunc(types.int64(types.CPointer(types.float64), types.int64, types.int64, out), **_OPTIONS)(kernel)
+    try:
+        return numba.cfunc(types.int64(types.CPointer(types.float64), types.int64, types.int64, out), **_OPTIONS)(kernel)
+    except Exception as error:
+        raise _error(function, _reason(error)) from error
 
 
 def _derived(layout: Layout, name: str) -> Any:
@@ -180,12 +180,14 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
     config_type.failure = None
     made: dict[FunctionType, Any] = {}
     try:
-        fn = _jit(function.fn, made)
+        fn = _of_config(function.fn, made)
         fn.compile((config_type,))
-        for part in made.values():
+        for part in (fn, *made.values()):
             _check_texts(part)
     except Exception as error:
-        raise config_type.failure or _error(function, _reason(error), getattr(error, "loc", None)) from error
+        loc = getattr(error, "loc", None)
+        within = loc is not None and loc.filename in {part.__code__.co_filename for part in made}   # and not within numba
+        raise config_type.failure or _error(function, _reason(error), loc if within else None) from error
     return fn
 
 
@@ -199,22 +201,35 @@ def _check_texts(fn: Any) -> None:
                         raise errors.TypingError(f"{REFUSED}compiled code has the text of ints, truth values and strings, not of {_plain(arg)}", call.loc)
 
 
-def _jit(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:
+def _of_config(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:
+    """:func:`_jit` of a function of a configuration; the defaults of further arguments (``lambda p, k=k:``) are constants."""
+    if fn.__defaults__ is None and fn.__kwdefaults__ is None:
+        return _jit(fn, made)
+    inlined = _jit(fn, made, inline="always")
+    _, *further = inspect.signature(inlined.py_func).parameters.values()
+    names = {p.name: p.default for p in further if p.default is not p.empty}   # globals, since those are literals to numba
+    call = eval(f"lambda _0: _1(_0, {', '.join(f'{name}={name}' for name in names)})", {"_1": inlined, **names})
+    return numba.njit(**_INNER)(call)
+
+
+def _jit(fn: FunctionType, made: dict[FunctionType, Any], **options: Any) -> Any:
     """A function for numba to compile, with the plain functions that it names, and its constant sets as tuples.
 
     `made` holds what was made before, for functions that call each other.
     """
-    names: dict[str, Any] = {"__builtins__": builtins, "__name__": fn.__module__}
-    cells = tuple(CellType() for _ in fn.__closure__ or ())
-    copy = FunctionType(_without_sets(fn.__code__), names, fn.__name__, fn.__defaults__, cells)
-    copy.__kwdefaults__ = fn.__kwdefaults__
-    made[fn] = numba.njit(**_INNER)(copy)
 
     def constant(value: Any) -> Any:
         if isinstance(value, FunctionType):
             return made[value] if value in made else _jit(value, made)
         return tuple(value) if isinstance(value, (set, frozenset)) else value
 
+    names: dict[str, Any] = {"__builtins__": builtins, "__name__": fn.__module__}
+    cells = tuple(CellType() for _ in fn.__closure__ or ())
+    code, named = _without_sets(fn.__code__), fn.__kwdefaults__ or {}
+    if len(named) == code.co_kwonlyargcount:   # to numba, arguments by name only are arguments
+        code = code.replace(co_argcount=code.co_argcount + len(named), co_kwonlyargcount=0)
+    defaults = (*(fn.__defaults__ or ()), *(named[name] for name in code.co_varnames[: code.co_argcount] if name in named))
+    made[fn] = numba.njit(**_INNER, **options)(FunctionType(code, names, fn.__name__, tuple(map(constant, defaults)), cells))
     names.update({name: constant(fn.__globals__[name]) for name in _global_names(fn.__code__) if name in fn.__globals__})
     for cell, original in zip(cells, fn.__closure__ or (), strict=True):
         cell.cell_contents = constant(original.cell_contents)
@@ -239,9 +254,13 @@ def _error(function: Function, reason: str, loc: Any = None) -> FunctionError:
         code = function.fn.__code__
         file, line = (loc.filename, loc.line) if loc is not None else (code.co_filename, code.co_firstlineno)
         where = f"\n  {file}:{line}: {linecache.getline(file, line).strip()[:160]}"
+    columns = {
+        "score": 'with on="columns" (a function of encoded rows, as those of a surrogate, with on="rows")',
+        "where": "as a requirement of the space: space.require(fn, vectorized=True)",
+    }.get(function.role, "with vectorized=True")
     return FunctionError(
         f"{function.role} cannot be compiled to native code: {reason}{where}\n"
-        "Write it with numbers, comparisons and math, or over columns (NumPy arrays) and say vectorized=True."
+        f"Write it with numbers, comparisons and math, or over columns (NumPy arrays) {columns}."
     )
 
 

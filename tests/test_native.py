@@ -122,6 +122,15 @@ def closure():
     return lambda p: p.name in names or table[p.rank] * factor > 8
 
 
+def defaults(p, names=("sgd", "adam"), limit=4, *, table=WEIGHTS, function=even, allowed=ALLOWED):
+    for k in range(p.rank):
+        if k == limit:
+            return False
+    if p.name in names or p.name in allowed:
+        return table[p.rank] > 3
+    return function(p.rank)
+
+
 GROUPS = {
     "arithmetic": [
         lambda p: p.rank * p.batch <= 64,
@@ -173,6 +182,7 @@ GROUPS = {
         lambda p: p.name != p.mode,
         lambda p: p.name is None or p.mode is not None,
         lambda p: p.name == None,  # noqa: E711
+        lambda p: not p.name,
         lambda p: 1 if p.name and p.rank > 1 else 0,
         lambda p: (p.name if p.rank > 3 else p["name"]) == "lion",
     ],
@@ -198,6 +208,8 @@ GROUPS = {
         lambda p: p.mode == "x",
         lambda p: p.mode is None and p.active("rank") and not p.active("nested"),
         lambda p: p.nested,
+        lambda p: not p.nested,
+        lambda p: not p.mode,
         lambda p: p.nested is False,
         lambda p: p.nested == True,  # noqa: E712
         lambda p: not p.active("nested") or p.nested,
@@ -214,6 +226,16 @@ def test_compiled_functions_are_what_python_says(group):
     for k, fn in enumerate(GROUPS[group]):
         expected = [bool(value) for value in in_python(SPACE, Function(fn, "function"), ROWS)]
         assert unpacked(bits, k) == expected, f"number {k} of {group}"
+
+
+@pytest.mark.parametrize(
+    "fn", [*[lambda p, k=k: p.rank < k for k in (2, 5)], lambda p, *, name="sgd", given="warmup": p.name == name or p.active(given), defaults]
+)
+def test_defaults_of_further_arguments_are_constants(fn):
+    expected = [bool(value) for value in in_python(SPACE, Function(fn, "function"), ROWS)]
+    assert 0 < sum(expected) < len(ROWS)
+    assert compiled(SPACE, fn, ROWS).tolist() == expected
+    assert compiled(SPACE.derive("d", fn), lambda p: p.d, ROWS).tolist() == expected
 
 
 @QUICK
@@ -329,6 +351,10 @@ def first_layer(p):
     return x > p.layers[0]
 
 
+def of_pairs(p):
+    return p.layers in ((1, 2), (2, 3))   # numba finds no == within the list that it makes of them
+
+
 TABLE = {"adam": 1}
 ERRORS = [
     (lambda p: p.rnk > 1, "no parameter 'rnk'; there are rank, shift"),
@@ -342,6 +368,8 @@ ERRORS = [
     (lambda p: text(p.name) == "sgd", "text of ints, truth values and strings, not of choice"),
     (lambda p: f"{p.rank}/{p.name}" == "1/sgd", "text of ints, truth values and strings, not of choice"),
     (lambda p: repr(p.warmup) == "1", "text of ints, truth values and strings, not of float64"),
+    (of_pairs, "a choice can be compared to literals, numbers and other choices"),
+    (lambda p, rank: p.rank > rank, "function takes 2 arguments"),
     (lambda p: p.layers in ((1,), (2, 3)), "a choice can be compared to literals, numbers and other choices"),
     (lambda p: p.name is p.other, "`is` compares a choice to None, True and False only"),
     (lambda p: p.active(p.name), "p.active takes the name as a literal"),
@@ -358,11 +386,43 @@ def test_errors_say_which_where_why_and_what_to_do(fn, reason):
         SPACE.native(Function(fn, "requirement 2"), "truth")
     text = str(caught.value)
     assert len(text.splitlines()) <= 3
-    assert "vectorized=True" in text
+    assert text.endswith("or over columns (NumPy arrays) with vectorized=True.")
     if fn is not print:
-        line = "return x > p.layers[0]" if fn is first_layer else 'return f"{x}"' if "text" in fn.__code__.co_names else "lambda p"
+        line = {first_layer: "return x > p.layers[0]", of_pairs: "def of_pairs(p)"}.get(fn, "lambda p")
+        line = 'return f"{x}"' if "text" in fn.__code__.co_names else line
         assert line in text.splitlines()[1]
         assert f"{__file__}:" in text
+
+
+def test_errors_name_the_way_out_that_there_is():
+    grid = hf.Grid(hf.Space({"n": hf.Int(0, 3)}))
+    with pytest.raises(hf.FunctionError, match=r'(?s)^score cannot .* with on="columns" .*surrogate, with on="rows"'):
+        hf.scan(grid, lambda p: {}[p.n])
+    with pytest.raises(hf.FunctionError, match=r"(?s)^where cannot .*space\.require\(fn, vectorized=True\)"):
+        hf.count(grid, lambda p: {}[p.n])
+
+
+def test_a_function_that_may_return_none():
+    def score(p):
+        if p.rank > 2:
+            return p.rank
+        elif p.rank <= 2:   # to numba, None if not
+            return 0.5
+
+    def choice(p):
+        return p.drop if p.flag or p.rank > 2 else None
+
+    expected = np.where(SPACE.columns(ROWS)["rank"] > 2, SPACE.columns(ROWS)["rank"], 0.5)
+    np.testing.assert_array_equal(compiled(SPACE, score, ROWS, "score"), expected)
+    assert compiled(SPACE, score, ROWS).all()
+    some = [c["drop"] is not None and (c["flag"] or c["rank"] > 2) for c in SPACE.decode(ROWS)]
+    assert compiled(SPACE, choice, ROWS[some], "score").tolist() == [c["drop"] for c in SPACE.decode(ROWS[some])]
+    for fn, fails in ((choice, some.index(False)), (lambda p: p.rank if p.rank > 2 else None, int(np.argmax(expected == 0.5)))):
+        for kind in ("truth", "score"):
+            with pytest.raises(ValueError, match=f"raised an exception, or returned None, at configuration {fails}$"):
+                compiled(SPACE, fn, ROWS, kind)
+    with pytest.raises(ValueError, match="requirement 1: the function must return True or False, got None"):
+        SPACE.require(lambda p: p.rank > 3 if p.rank > 2 else None).compile().feasible(ROWS)
 
 
 def test_texts_of_choices_stay_in_python():
@@ -395,7 +455,7 @@ def test_the_kernel_by_its_address():
     np.testing.assert_array_equal(out[:fails], WEIGHTS[index[inside]] * SPACE.columns(ROWS[inside])["lr"])
     assert (out[fails:] == -7).all()
     assert call(columns[:, 5:].ctypes.data, stride, fails, out.ctypes.data) == fails
-    with pytest.raises(ValueError, match=f"^score: the compiled function raised an exception at configuration {fails}"):
+    with pytest.raises(ValueError, match=f"^score: the compiled function raised an exception, or returned None, at configuration {fails}"):
         f.blocks(raw(SPACE, rows))
     assert f.blocks(raw(SPACE, rows[:0])).shape == (0,)
 
