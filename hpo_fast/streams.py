@@ -26,7 +26,8 @@ from hpo_fast.space import Space
 _CHUNK = 2**14
 """Configurations that are held at a time while many are read."""
 
-MAX_IN_MEMORY = 2**48
+_MAX_IN_MEMORY = 2**48
+"""Configurations that no memory holds."""
 
 _PROBES = 256
 """Positions at which the types of derived parameters are looked up."""
@@ -319,7 +320,7 @@ class Stream:
     def _checked(self, a: int, b: int | None, threads: int, in_memory: bool = False) -> tuple[int, int, int]:
         a = check_int("a", a, 0, self.size)
         b = self.size if b is None else check_int("b", b, a, self.size)
-        if in_memory and b - a > MAX_IN_MEMORY:
+        if in_memory and b - a > _MAX_IN_MEMORY:
             raise ValueError(f"{b - a} configurations do not fit into memory: read [a, b) part by part, or hf.scan(stream, ...)")
         return a, b, check_int("threads", threads, 1, MAX_THREADS)
 
