@@ -23,9 +23,7 @@ class Surrogate:
     """
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: GP, direction: str, threads: int) -> None:
-        rows, targets = observations(space, X, y, direction)
-        if not np.isfinite(targets).any():
-            raise ValueError("y has no finite value: there is nothing to fit")
+        rows, targets = _not_all_failed(*observations(space, X, y, direction))
         self._space = space
         self._start = functools.partial(sampler.start, space, 0, threads)
         self._sign = 1.0 if direction == "minimize" else -1.0
@@ -132,9 +130,7 @@ class DensityRatio:
     """
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: TPE, direction: str, threads: int) -> None:
-        rows, targets = observations(space, X, y, direction)
-        if not np.isfinite(targets).any():
-            raise ValueError("y has no finite value: there is nothing to fit")
+        rows, targets = _not_all_failed(*observations(space, X, y, direction))
         self._args = (space, rows, np.asarray(y, dtype=float), sampler, direction, threads)
         self._engine = sampler.start(space, 0, threads)
         self._engine.tell(rows, targets)
@@ -155,6 +151,12 @@ class DensityRatio:
         O(q n d) up to `max_kernels` observations. Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011, section 4.
         """
         return self._engine.log_ratio(checked_rows(self._args[0], "rows", rows))
+
+
+def _not_all_failed(rows: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not np.isfinite(targets).any():
+        raise ValueError("y has no finite value: there is nothing to fit")
+    return rows, targets
 
 
 @overload
