@@ -371,6 +371,21 @@ def tpe_log_ratio(
 # -- Gaussian process ---------------------------------------------------------------------------------------------------
 
 
+def active_dims(columns: list[Column]) -> float:
+    """How many columns are active on average."""
+
+    def chance(j: int) -> float:
+        if (p := columns[j].parent) < 0:
+            return 1.0
+        parent = columns[p]
+        if parent.kind == CATEGORICAL:
+            return chance(p) * len(columns[j].parent_levels) / parent.levels
+        cells = [parent.cell(parent.encode(level)) for level in columns[j].parent_levels]
+        return chance(p) * sum(upper - lower for lower, upper in cells)
+
+    return sum(chance(j) for j in range(len(columns)))
+
+
 def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Covariances of rows a (n, d) with rows b (m, d), column by column: the squared distance of two values of a numeric column,
     1 between two choices; an inactive column is at the centre, half way to every choice; and beside the kernel a line and a parabola
@@ -396,7 +411,7 @@ def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a:
     for j in numeric if theta[d + 2] > -600 else ():
         x, y = (np.nan_to_num(m[:, j], nan=0.5) - 0.5 for m in (a, b))
         share = math.exp(theta[j]) / np.mean([math.exp(theta[i]) for i in numeric])
-        effects += math.exp(theta[d + 2]) / d * share * (6 * np.outer(x, y) + 90 * np.outer(x**2, y**2))
+        effects += math.exp(theta[d + 2]) / active_dims(columns) * share * (6 * np.outer(x, y) + 90 * np.outer(x**2, y**2))
     signal = math.exp(theta[d])
     if kernel == "rbf":
         return signal * np.exp(-0.5 * r2) + effects
@@ -421,7 +436,7 @@ def gp_log_posterior(
     k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
-    mean = -2 * (length_offset + 0.5 * math.log(max(d, 1)))
+    mean = -2 * (length_offset + 0.5 * math.log(max(active_dims(columns), 1)))
     value += norm(0, 0.5).logpdf(theta[d + 3 :]).sum()
     if theta[d + 2] > -600:
         value += norm(-1, 1.5).logpdf(theta[d + 2])

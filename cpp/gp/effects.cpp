@@ -5,7 +5,7 @@
 namespace hpo {
 
 Effects::Effects(const Features& features, const Theta& theta) {
-    const double d = static_cast<double>(features.dims()), log_variance = theta[features.dims() + 2];
+    const double log_variance = theta[features.dims() + 2];
     if (log_variance <= kNone) return;
     double total = 0.0;
     for (std::size_t f = 0; f < features.size(); ++f) {
@@ -17,7 +17,7 @@ Effects::Effects(const Features& features, const Theta& theta) {
     }
     for (double& share : shares_) {
         share /= total;
-        const double variance = std::exp(log_variance) * share * static_cast<double>(shares_.size()) / d;
+        const double variance = std::exp(log_variance) * share * static_cast<double>(shares_.size()) / features.active_dims();
         lines_.push_back(std::sqrt(6.0 * variance));
         parabolas_.push_back(std::sqrt(90.0 * variance));
     }

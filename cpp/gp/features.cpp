@@ -15,6 +15,20 @@ Features::Features(const Box& box) : box_(box) {
         column_of_.insert(column_of_.end(), n, j);
     }
     first_.push_back(column_of_.size());
+    std::vector<double> active(box.dims(), 1.0);   // the probability
+    for (const std::size_t j : box.parents_first()) {
+        const Column& c = box.column(j);
+        if (c.parent >= 0) {
+            const auto parent = static_cast<std::size_t>(c.parent);
+            double share = 0.0, lower = 0.0, upper = 1.0 / static_cast<double>(box.column(parent).levels);
+            for (const std::int64_t level : c.parent_levels) {
+                if (box.column(parent).kind == Kind::ordered) box.cell(parent, level, &lower, &upper);
+                share += upper - lower;
+            }
+            active[j] = active[parent] * share;
+        }
+        active_dims_ += active[j];
+    }
 }
 
 void Features::map(const double* row, double* out) const {

@@ -24,6 +24,8 @@ public:
 
     std::size_t size() const { return column_of_.size(); }
     std::size_t dims() const { return box_.dims(); }
+    // How many columns are active in a uniform configuration on average: the dimensions that distances add up over.
+    double active_dims() const { return active_dims_; }
     // The column that feature f belongs to.
     std::size_t column(std::size_t f) const { return column_of_[f]; }
     // Whether feature f is u - 1/2 of a numeric column.
@@ -36,6 +38,7 @@ public:
 
 private:
     const Box& box_;
+    double active_dims_ = 0.0;
     std::vector<std::size_t> column_of_, first_;
 };
 

@@ -37,7 +37,7 @@ LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, cons
 
 Theta LogPosterior::prior_mode() const {
     const std::size_t d = features_.dims();
-    Theta theta(d + 3, -2.0 * (priors_.length.mean + 0.5 * std::log(static_cast<double>(std::max<std::size_t>(d, 1)))));
+    Theta theta(d + 3, -2.0 * (priors_.length.mean + 0.5 * std::log(std::max(features_.active_dims(), 1.0))));
     theta[d] = priors_.signal.mean;
     theta[d + 1] = priors_.noise.mean;
     theta[d + 2] = priors_.effects ? priors_.effects_variance.mean : Effects::kNone;

@@ -5,9 +5,9 @@
 //     d/dtheta = 1/2 tr((alpha alpha^T - K^-1) dK/dtheta) + d log p / dtheta   (Rasmussen & Williams, eq. 5.8 and 5.9)
 //
 // over theta = logarithms (see process.h), with independent normal priors. The logarithm of a lengthscale is centred at
-// log(d) / 2 + a constant, so that distances keep their size as dimensions are added (Hvarfner, Hellsten, Nardi, "Vanilla
-// Bayesian optimization performs great in high dimensions", ICML 2024; their density is that of the lengthscale itself, whose
-// mode is where ours is by default). An evaluation costs dpotrf, the inverse from it and four
+// log(d) / 2 + a constant, d the number of columns that are active on average, so that distances keep their size as dimensions are
+// added (Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024; their density is
+// that of the lengthscale itself, whose mode is where ours is by default). An evaluation costs dpotrf, the inverse from it and four
 // products of n^2 f.
 
 #include <vector>
@@ -24,7 +24,7 @@ struct Normal {
 };
 
 struct Priors {
-    Normal length{-1.5857864376269049, 1.7320508075688772};   // of log lengthscale - log(d) / 2
+    Normal length{-1.5857864376269049, 1.0};                  // of log lengthscale - log(d) / 2
     Normal signal{0.0, 1.0};                                  // of log signal variance
     Normal noise{-5.0, 1.0};                                  // of log noise variance
     bool effects = true;

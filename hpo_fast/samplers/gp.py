@@ -47,8 +47,9 @@ class GP:
         trials, and reach over the whole range.
     input_warp : bool, default False
         Numeric parameters are stretched where the function changes fast, by Kumaraswamy's distribution function with a fitted shape.
-    length_prior : (float, float), default (sqrt(2) - 3, sqrt(3))
-        Mean and deviation of the normal prior of log(lengthscale) - log(d) / 2, lengthscales in units of the range.
+    length_prior : (float, float), default (sqrt(2) - 3, 1)
+        Mean and deviation of the normal prior of log(lengthscale) - log(d) / 2, lengthscales in units of the range; d is the number of
+        parameters that are active on average.
     noise_prior : (float, float), default (-5, 1)
         Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
     max_observations : int, default 1000
@@ -73,7 +74,7 @@ class GP:
     ----------
     Rasmussen, Williams, "Gaussian processes for machine learning", 2006.
     Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024 (the prior of the
-    lengthscales; the default mean is the mode of theirs).
+    lengthscales; the default mean is the mode of theirs, the deviation narrower).
     Snoek et al., "Input warping for Bayesian optimization of non-stationary functions", ICML 2014 (the warp of the inputs).
     Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
     Hvarfner et al., "piBO: augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022 (priors).
@@ -91,7 +92,7 @@ class GP:
     warp: str = "half-rank"
     main_effects: bool = True
     input_warp: bool = False
-    length_prior: tuple[float, float] = (2**0.5 - 3, 3**0.5)
+    length_prior: tuple[float, float] = (2**0.5 - 3, 1.0)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
     max_observations: int = 1000
     prior_strength: float = 3.0

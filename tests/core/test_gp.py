@@ -1,5 +1,7 @@
 """The Gaussian process against brute force in NumPy, scikit-learn and SciPy's optimizer."""
 
+import math
+
 import numpy as np
 import pytest
 import reference
@@ -65,6 +67,15 @@ def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_difference
     steps = np.eye(len(theta)) * h
     numeric = [(of(theta + s) - of(theta - s)) / (2 * h) for s in steps]
     np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
+
+
+@given(conditional_spaces(any_column), seeds)
+@settings(deadline=None, max_examples=20)
+def test_lengthscales_are_expected_to_grow_with_the_columns_that_are_active(columns, seed):
+    active = (~np.isnan(rows_of(columns, 20_000, seed))).sum(axis=1)
+    modes = np.array(gp_of(columns).prior_mode[: len(columns)])
+    lengths = -modes / 2 + 1.5
+    np.testing.assert_allclose(np.exp(2 * lengths), active.mean(), atol=6 * active.std() / math.sqrt(20_000) + 1e-9)
 
 
 @given(conditional_spaces(any_column), seeds, st.sampled_from(KERNELS))

@@ -110,12 +110,13 @@ def test_beyond_max_observations_what_is_known_to_be_bad_does_not_look_unexplore
         assert fn(made).max() < np.quantile(fn(X), 0.05)
 
 
-@pytest.mark.parametrize("acquisition", ["lcb", "log_ei", "log_pi", "thompson"])
-def test_a_batch_lies_apart(acquisition):
+# The probability of improvement is largest where little improvement is nearly certain: near the incumbent.
+@pytest.mark.parametrize(("acquisition", "least"), [("lcb", 0.1), ("log_ei", 0.02), ("log_pi", 0.005), ("thompson", 0.1)])
+def test_a_batch_lies_apart(acquisition, least):
     space = hf.Space({f"x{i}": hf.Float(0, 1) for i in range(20)})
     X = space.sample(50, seed=0)
     made = hf.suggest(space, X, X.sum(axis=1), n=8, sampler=GP(acquisition=acquisition))
-    assert distance.pdist(made).min() > 0.02
+    assert distance.pdist(made).min() > least
 
 
 def test_a_batch_lies_apart_where_the_search_has_converged():
