@@ -301,10 +301,10 @@ class GpOptions(metaclass=_pybind11_type):
     ) -> None: ...
 
 class Gp(metaclass=_pybind11_type):
-    """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 2,) the logarithms of the weights of
-    the columns (inverse squared lengthscales), of the signal and of the noise variance, with warped inputs (3 d + 2,) also of a and b of
-    the columns; the factor is made of the first n_factored
-    rows, the others are appended. Everything runs without the GIL. Raises NotPositiveDefinite if the covariance cannot be factored.
+    """A Gaussian process over one box. rows (n, d) and y (n,) are the observations, noise (n,) the variances that they have
+    beside the common noise; theta (d + 3,) the logarithms of the weights of the columns (inverse squared lengthscales), of the variances
+    of signal, noise and main effects, with warped inputs (3 d + 3,) also of a and b of the columns; the factor is made of the first
+    n_factored rows, the others are appended. Everything runs without the GIL. Raises NotPositiveDefinite if the covariance cannot be factored.
     """
 
     def __init__(self, box: Box, grid: Grid, options: GpOptions, seed: int, threads: int) -> None: ...
@@ -312,18 +312,25 @@ class Gp(metaclass=_pybind11_type):
     def prior_mode(self) -> list[float]: """Theta before any observation."""
     @property
     def jitter(self) -> float: """What the last factor needed on its diagonal."""
-    def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]]) -> tuple[list[float], float, int]:
+    def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]], noise: ArrayLike | None = None) -> tuple[list[float], float, int]:
         """The best mode of the posterior of theta found from `starts`: theta, log density, evaluations."""
 
-    def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:
+    def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], noise: ArrayLike | None = None) -> tuple[float, _Array]:
         """log p(y, theta) and its gradient, of the size of theta."""
 
     def posterior(
-        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike
+        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
     ) -> tuple[_Array, _Array]:
         """Mean and variance (q,) at queries (q, d), without noise."""
 
-    def joint(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike) -> tuple[_Array, _Array]:
+    def mean(
+        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
+    ) -> _Array:
+        """The mean (q,) alone."""
+
+    def joint(
+        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
+    ) -> tuple[_Array, _Array]:
         """Mean (q,) and the lower triangle of the covariance (q, q)."""
 
     def suggest(
@@ -337,6 +344,7 @@ class Gp(metaclass=_pybind11_type):
         pending: ArrayLike,
         feasible: _Feasible,
         seen: RowSet,
+        noise: ArrayLike | None = None,
     ) -> tuple[_Array, list[tuple[bool, float]]]:
         """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, and its acquisition value.
 

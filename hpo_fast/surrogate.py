@@ -30,13 +30,14 @@ class Surrogate:
         engine = self._start()
         engine.tell(rows, targets)
         self._core = engine._core
-        self._model = engine.model()
+        model = engine.model()
+        self._told, self._noise = model[:4], model[4]
         # "standard" warping is affine; failures took part in it as the worst value.
         targets = targets[engine.seen()]
         known = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
         self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
-        self._best = float(self._core.posterior(*self._model, self._model[0])[0].min())
+        self._best = float(self._core.mean(*self._told, self._told[0], self._noise).min())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_core"}
@@ -44,14 +45,14 @@ class Surrogate:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         load_lapack()
-        self._core = self._start()._core   # which holds nothing that `_model` does not say
+        self._core = self._start()._core   # which holds nothing that is not told with every call
 
     @property
     def theta(self) -> np.ndarray:
         """Logarithms of the d inverse squared lengthscales, of the variances of signal, noise and main effects (of scaled values),
         (d + 3,); with ``input_warp`` also of the two shape parameters of each column, (3 d + 3,).
         """
-        return np.array(self._model[2])
+        return np.array(self._told[2])
 
     def predict(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation (q,) of the value, without noise.
@@ -65,7 +66,7 @@ class Surrogate:
         -----
         O(q (n^2 + n d)) in constant memory, over the threads given.
         """
-        mean, variance = self._core.posterior(*self._model, checked_rows(self._space, "rows", rows))
+        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows), self._noise)
         mean *= self._sign * self._scale
         mean += self._sign * self._mean
         np.sqrt(variance, out=variance)
@@ -79,8 +80,13 @@ class Surrogate:
         ----------
         rows : array (q, d)
             Encoded configurations.
+
+        Notes
+        -----
+        O(q n d) in constant memory, over the threads given.
         """
-        return self.predict(rows)[0]
+        mean = self._core.mean(*self._told, checked_rows(self._space, "rows", rows), self._noise)
+        return np.asarray(self._sign * (self._mean + self._scale * mean))
 
     def log_ei(self, rows: Any) -> np.ndarray:
         """Logarithm of the expected improvement (q,) over the best posterior mean at an observation.
@@ -90,7 +96,7 @@ class Surrogate:
         rows : array (q, d)
             Encoded configurations.
         """
-        mean, variance = self._core.posterior(*self._model, checked_rows(self._space, "rows", rows))
+        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows), self._noise)
         value = _core.acquisition(ACQUISITIONS.index("log_ei"), mean, variance, self._best, 0.0)[0]
         return np.asarray(value + np.log(self._scale))
 
@@ -114,7 +120,7 @@ class Surrogate:
         O(q^3): for a few thousand rows.
         """
         wanted = check_int("n", n, 1)
-        mean, covariance = self._core.joint(*self._model, checked_rows(self._space, "rows", rows))
+        mean, covariance = self._core.joint(*self._told, checked_rows(self._space, "rows", rows), self._noise)
         if len(mean) == 0:
             return np.empty((wanted, 0))
         full = np.tril(covariance) + np.tril(covariance, -1).T

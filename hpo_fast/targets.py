@@ -56,8 +56,7 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
     Returns
     -------
     array (n,)
-        Failures are worse than nine in ten of the others ("standard": as bad as the worst). So a region of them is avoided, and one alone
-        does not hide what lies around it. All zero if all are equal.
+        Failures are worse than all others ("standard": as bad as the worst). All zero if all are equal.
     """
     from scipy.special import ndtri
 
@@ -68,9 +67,6 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
     if how == "standard":
         z = _scaled(z)
     else:
-        if (bad := math.ceil(0.9 * finite.sum())) < finite.sum():
-            y = np.where(finite, y, np.sort(y)[bad])
-            z = 0.5 * y
         quantile = ndtri((_ranks(y) - 0.5) / len(y))
         if how == "rank":
             z = quantile
@@ -82,6 +78,14 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
     z = z - z.mean()
     deviation = z.std()
     return z / deviation if deviation > 1e-12 else np.zeros(len(y))
+
+
+def own_noise(y: np.ndarray) -> np.ndarray:
+    """Variances (n,) of the noise that the targets of y (n,) have beside the common one: 1/2 where failed, else 0.
+
+    One failure may be an accident and leaves room for what its neighbours say; several near each other are a region to avoid.
+    """
+    return np.where(np.isinf(y), 0.5, 0.0)
 
 
 def _scaled(z: np.ndarray) -> np.ndarray:

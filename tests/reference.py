@@ -420,20 +420,21 @@ def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a:
 
 
 def gp_posterior(
-    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray
+    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray,
+    noise: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (q,) and covariance (q, q), without noise."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
+    """Mean (q,) and covariance (q, q), without noise; `noise` is what single observations have beside the common one."""
+    k = gp_covariance(columns, kernel, theta, rows, rows) + (math.exp(theta[len(columns) + 1]) + noise) * np.eye(len(rows))
     cross = gp_covariance(columns, kernel, theta, queries, rows)
     return cross @ np.linalg.solve(k, y), gp_covariance(columns, kernel, theta, queries, queries) - cross @ np.linalg.solve(k, cross.T)
 
 
 def gp_log_posterior(
     columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, length_offset: float = -1.5,
-    length_deviation: float = 1.7, noise_mean: float = -5.0,
+    length_deviation: float = 1.7, noise_mean: float = -5.0, noise: np.ndarray | float = 0.0,
 ) -> float:
     """log p(y | theta) + log p(theta)."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
+    k = gp_covariance(columns, kernel, theta, rows, rows) + (math.exp(theta[len(columns) + 1]) + noise) * np.eye(len(rows))
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
     mean = -2 * (length_offset + 0.5 * math.log(max(active_dims(columns), 1)))

@@ -22,7 +22,9 @@ def test_it_predicts_in_the_units_of_the_values_and_says_what_it_does_not_know()
     assert np.abs(mean - truth).max() < 60
     assert (np.abs(mean - truth) < 4 * std + 1).mean() > 0.95
     assert model.theta.shape == (5,)
-    np.testing.assert_array_equal(model.mean(rows), mean)
+    np.testing.assert_allclose(model.mean(rows), mean, rtol=1e-10)
+    np.testing.assert_array_equal(np.concatenate([model.mean(rows[:7]), model.mean(rows[7:])]), model.mean(rows))
+    assert model.mean(rows[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize("factor", [1e-200, 1.0, 1e200])

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "base/parallel.h"
 #include "enumerate/distinct.h"
@@ -35,65 +36,74 @@ Gp::Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t
     options_.check();
 }
 
-Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr).prior_mode(); }
+Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr, nullptr).prior_mode(); }
 
-Fit Gp::fit(ConstMatrix rows, const double* y, const std::vector<Theta>& starts) const {
+LogPosterior Gp::log_posterior_of(const Observations& told, std::vector<double>* z) const {
+    const std::size_t n = told.rows.rows, f = features_.size();
+    z->resize(n * f);
+    features_.map(told.rows, {z->data(), n, f});
+    return LogPosterior(features_, options_.smoothness, options_.priors, {z->data(), n, f}, told.y, told.noise);
+}
+
+Fit Gp::fit(const Observations& told, const std::vector<Theta>& starts) const {
     const OneBlasThread one;
-    const std::size_t f = features_.size();
-    std::vector<double> z(rows.rows * f);
-    features_.map(rows, {z.data(), rows.rows, f});
-    LogPosterior posterior(features_, options_.smoothness, options_.priors, {z.data(), rows.rows, f}, y);
+    std::vector<double> z;
+    LogPosterior posterior = log_posterior_of(told, &z);
     LbfgsbOptions options;
-    options.max_evaluations = rows.rows <= 200 ? 60 : 30;
+    options.max_evaluations = told.rows.rows <= 200 ? 60 : 30;
     options.gradient_tolerance = 1e-3;
     options.value_tolerance = 1e-6;
     return hpo::fit(posterior, starts, options);
 }
 
-double Gp::log_posterior(ConstMatrix rows, const double* y, const Theta& theta, double* gradient) const {
+double Gp::log_posterior(const Observations& told, const Theta& theta, double* gradient) const {
     const OneBlasThread one;
-    const std::size_t f = features_.size();
-    std::vector<double> z(rows.rows * f);
-    features_.map(rows, {z.data(), rows.rows, f});
-    return LogPosterior(features_, options_.smoothness, options_.priors, {z.data(), rows.rows, f}, y)(theta, gradient);
+    std::vector<double> z;
+    return log_posterior_of(told, &z)(theta, gradient);
 }
 
 // Brings process_ to the observations, reusing the factor of a common beginning.
-void Gp::condition(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored) {
+void Gp::condition(const Observations& told, const Theta& theta, std::size_t n_factored) {
+    const ConstMatrix rows = told.rows;
+    std::vector<double> noise(rows.rows, 0.0);
+    if (told.noise) noise.assign(told.noise, told.noise + rows.rows);
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
-    const bool same_factor = theta == process_.theta() && n_factored == n_factored_ && n_factored * d <= rows_.size() && same(rows.data, rows_.data(), n_factored * d);
+    const bool same_factor = theta == process_.theta() && n_factored == n_factored_ && n_factored * d <= rows_.size() && same(rows.data, rows_.data(), n_factored * d) &&
+                             same(noise.data(), noise_.data(), n_factored);
     std::size_t kept = n_factored;
     if (same_factor) {
-        while (kept < std::min(n, rows_.size() / d) && same(rows.row(kept), rows_.data() + kept * d, d)) ++kept;
+        while (kept < std::min(n, rows_.size() / d) && same(rows.row(kept), rows_.data() + kept * d, d) && noise[kept] == noise_[kept]) ++kept;
         process_.truncate(kept);
     } else {
         std::vector<double> z(n_factored * f);
         features_.map(rows.slice(0, n_factored), {z.data(), n_factored, f});
         n_factored_ = 0;
         rows_.clear();
-        process_.factor(theta, {z.data(), n_factored, f});
+        process_.factor(theta, {z.data(), n_factored, f}, noise.data());
         n_factored_ = n_factored;
     }
     std::vector<double> z(f);
     for (std::size_t i = kept; i < n; ++i) {
         features_.map(rows.row(i), z.data());
-        process_.append(z.data());
+        process_.append(z.data(), noise[i]);
     }
     rows_.assign(rows.data, rows.data + n * d);
-    process_.set_targets(y, n);
+    noise_ = std::move(noise);
+    process_.set_targets(told.y, n);
 }
 
-std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
                         const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const OneBlasThread one;
+    const ConstMatrix rows = told.rows;
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
-    condition(rows, y, theta, n_factored);
+    condition(told, theta, n_factored);
     // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
     // the mean, but its last bits: they come after.
-    std::vector<double> told(n * f), mean(n);
-    features_.map(rows, {told.data(), n, f});
-    process_.mean({told.data(), n, f}, mean.data());
+    std::vector<double> z(n * f), mean(n);
+    features_.map(rows, {z.data(), n, f});
+    process_.mean({z.data(), n, f}, mean.data());
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
@@ -130,30 +140,49 @@ std::size_t Gp::suggest(std::uint64_t number, ConstMatrix rows, const double* y,
     });
 }
 
-void Gp::posterior(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const OneBlasThread one;
-    condition(rows, y, theta, n_factored);
-    const std::size_t f = features_.size(), n = rows.rows, batches = (queries.rows + kBatch - 1) / kBatch;
-    const std::vector<double> inverse = queries.rows > n ? process_.inverse_factor() : std::vector<double>();   // pays beyond about n queries
-    const ConstMatrix inverse_factor{inverse.empty() ? nullptr : inverse.data(), n, n};
-    parallel_for(batches, threads_, 2, [&](std::size_t begin, std::size_t end) {
-        std::vector<double> z(kBatch * f), m(kBatch), v(kBatch);
+// Whole batches: a product of another size may round differently, and a row's bits would depend on how many follow.
+template <class Fn> void Gp::in_batches(ConstMatrix queries, Fn&& of) const {
+    const std::size_t f = features_.size();
+    parallel_for((queries.rows + kBatch - 1) / kBatch, threads_, 2, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> z(kBatch * f);
         for (std::size_t i = begin * kBatch; i < std::min(end * kBatch, queries.rows); i += kBatch) {
             const std::size_t q = std::min(kBatch, queries.rows - i);
             features_.map(queries.slice(i, q), {z.data(), q, f});
-            // Whole batches: a product of another size may round differently, and a row's bits would depend on how many follow.
-            process_.posterior({z.data(), inverse.empty() ? q : kBatch, f}, m.data(), v.data(), inverse_factor);
-            std::copy_n(m.data(), q, mean + i);
-            std::copy_n(v.data(), q, variance + i);
+            of(z.data(), i, q);
         }
     });
 }
 
-void Gp::joint(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance) {
+void Gp::posterior(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const OneBlasThread one;
-    condition(rows, y, theta, n_factored);
+    condition(told, theta, n_factored);
+    const std::size_t f = features_.size(), n = told.rows.rows;
+    const std::vector<double> inverse = queries.rows > n ? process_.inverse_factor() : std::vector<double>();   // pays beyond about n queries
+    const ConstMatrix inverse_factor{inverse.empty() ? nullptr : inverse.data(), n, n};
+    in_batches(queries, [&](const double* z, std::size_t first, std::size_t q) {
+        double m[kBatch], v[kBatch];
+        process_.posterior({z, inverse.empty() ? q : kBatch, f}, m, v, inverse_factor);
+        std::copy_n(m, q, mean + first);
+        std::copy_n(v, q, variance + first);
+    });
+}
+
+void Gp::mean(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const OneBlasThread one;
+    condition(told, theta, n_factored);
+    in_batches(queries, [&](const double* z, std::size_t first, std::size_t q) {
+        double m[kBatch];
+        process_.mean({z, kBatch, features_.size()}, m);
+        std::copy_n(m, q, mean + first);
+    });
+}
+
+void Gp::joint(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const OneBlasThread one;
+    condition(told, theta, n_factored);
     std::vector<double> z(queries.rows * features_.size());
     const Matrix features{z.data(), queries.rows, features_.size()};
     features_.map(queries, features);

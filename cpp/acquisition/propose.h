@@ -44,6 +44,12 @@ struct GpSuggested {
     double value = 0.0;   // of the acquisition function
 };
 
+struct Observations {
+    ConstMatrix rows;                  // (n, d)
+    const double* y;                   // (n,) targets
+    const double* noise = nullptr;     // (n,) variances of their own beside the common one; null: none
+};
+
 class Gp {
 public:
     Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t seed, int threads);
@@ -51,24 +57,28 @@ public:
     std::size_t dims() const { return box_.dims(); }
 
     Theta prior_mode() const;
-    // The mode of the hyperparameters given rows (n, d) and targets y (n,), the best of searches from `starts`.
-    Fit fit(ConstMatrix rows, const double* y, const std::vector<Theta>& starts) const;
+    // The mode of the hyperparameters, the best of searches from `starts`.
+    Fit fit(const Observations& told, const std::vector<Theta>& starts) const;
     // log p(y, theta) and its gradient, of the size of theta.
-    double log_posterior(ConstMatrix rows, const double* y, const Theta& theta, double* gradient) const;
+    double log_posterior(const Observations& told, const Theta& theta, double* gradient) const;
 
-    // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). y (n,) of rows (n, d); how (m,).
-    std::size_t suggest(std::uint64_t number, ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+    // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). how (m,).
+    std::size_t suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
                         const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how);
 
-    // The posterior at queries (q, d) given rows (n, d): mean and variance (q,).
-    void posterior(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean,
-                   double* variance);
+    // The posterior at queries (q, d): mean and variance (q,).
+    void posterior(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance);
+    // The mean (q,) alone: O(n) a query.
+    void mean(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean);
     // Their joint posterior: the lower triangle of the covariance (q, q).
-    void joint(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance);
+    void joint(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, Matrix covariance);
     double jitter() const;
 
 private:
-    void condition(ConstMatrix rows, const double* y, const Theta& theta, std::size_t n_factored);
+    LogPosterior log_posterior_of(const Observations& told, std::vector<double>* z) const;   // z: storage that must outlive it
+    // of(z, first, q): the features z (kBatch, f) of queries first to first + q, the rest of the batch being of others.
+    template <class Fn> void in_batches(ConstMatrix queries, Fn&& of) const;
+    void condition(const Observations& told, const Theta& theta, std::size_t n_factored);
 
     const Box& box_;
     const Grid& grid_;
@@ -78,7 +88,7 @@ private:
     Features features_;
     Process process_;
     std::size_t n_factored_ = 0;
-    std::vector<double> rows_;   // (n, d): those in process_
+    std::vector<double> rows_, noise_;   // (n, d) and (n,): those in process_
     mutable std::mutex mutex_;   // the GIL is released around every call
 };
 

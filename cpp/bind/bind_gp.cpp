@@ -1,6 +1,7 @@
 // The Gaussian-process engine.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,11 @@ void check_count(std::size_t n_factored, std::size_t n) {
     if (n_factored > n) throw std::invalid_argument("n_factored must be at most the number of rows");
 }
 
+Observations observations(const Array& rows, const Array& y, const std::optional<Array>& noise, std::size_t d) {
+    const ConstMatrix u = matrix(rows, d, "rows");
+    return {u, vector(y, u.rows, "y"), noise ? vector(*noise, u.rows, "noise") : nullptr};
+}
+
 }  // namespace
 
 void register_gp(py::module_& m) {
@@ -64,58 +70,70 @@ void register_gp(py::module_& m) {
              py::arg("seed"), py::arg("threads"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
         .def_property_readonly("prior_mode", &Gp::prior_mode)
         .def_property_readonly("jitter", py::cpp_function(&Gp::jitter, py::call_guard<py::gil_scoped_release>()))
-        .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts) {
-            const ConstMatrix u = matrix(rows, gp.dims(), "rows");
-            const double* targets = vector(y, u.rows, "y");
+        .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts, const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
             for (const Theta& start : starts) check_theta(start, gp.dims());
             Fit fit;
             {
                 const py::gil_scoped_release release;
-                fit = gp.fit(u, targets, starts);
+                fit = gp.fit(told, starts);
             }
             return py::make_tuple(fit.theta, fit.value, fit.evaluations);
-        }, py::arg("rows"), py::arg("y"), py::arg("starts"))
-        .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta) {
-            const ConstMatrix u = matrix(rows, gp.dims(), "rows");
-            const double* targets = vector(y, u.rows, "y");
+        }, py::arg("rows"), py::arg("y"), py::arg("starts"), py::arg("noise") = py::none())
+        .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta, const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
             check_theta(theta, gp.dims());
             Array gradient(static_cast<py::ssize_t>(theta.size()));
-            const double value = gp.log_posterior(u, targets, theta, gradient.mutable_data());
+            const double value = gp.log_posterior(told, theta, gradient.mutable_data());
             return py::make_tuple(value, gradient);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"))
-        .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
-            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
-            const double* targets = vector(y, u.rows, "y");
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("noise") = py::none())
+        .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
+                            const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
+            const ConstMatrix q = matrix(queries, gp.dims(), "queries");
             check_theta(theta, gp.dims());
-            check_count(n_factored, u.rows);
+            check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), variance(static_cast<py::ssize_t>(q.rows));
             double *m_out = mean.mutable_data(), *v_out = variance.mutable_data();
             const py::gil_scoped_release release;
-            gp.posterior(u, targets, theta, n_factored, q, m_out, v_out);
+            gp.posterior(told, theta, n_factored, q, m_out, v_out);
             return std::make_pair(mean, variance);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
-        .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
-            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), q = matrix(queries, gp.dims(), "queries");
-            const double* targets = vector(y, u.rows, "y");
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
+        .def("mean", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
+                        const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
+            const ConstMatrix q = matrix(queries, gp.dims(), "queries");
             check_theta(theta, gp.dims());
-            check_count(n_factored, u.rows);
+            check_count(n_factored, told.rows.rows);
+            Array mean(static_cast<py::ssize_t>(q.rows));
+            double* out = mean.mutable_data();
+            const py::gil_scoped_release release;
+            gp.mean(told, theta, n_factored, q, out);
+            return mean;
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
+        .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
+                        const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
+            const ConstMatrix q = matrix(queries, gp.dims(), "queries");
+            check_theta(theta, gp.dims());
+            check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), covariance = new_array(q.rows, q.rows);
             double* m_out = mean.mutable_data();
             const Matrix c_out = view(covariance);
             const py::gil_scoped_release release;
-            gp.joint(u, targets, theta, n_factored, q, m_out, c_out);
+            gp.joint(told, theta, n_factored, q, m_out, c_out);
             return std::make_pair(mean, covariance);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
         .def("suggest", [](Gp& gp, std::uint64_t number, std::size_t n, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored,
-                           const Array& pending, const py::object& feasible, RowSet& seen) {
-            const ConstMatrix u = matrix(rows, gp.dims(), "rows"), waiting = matrix(pending, gp.dims(), "pending");
-            const double* targets = vector(y, u.rows, "y");
+                           const Array& pending, const py::object& feasible, RowSet& seen, const std::optional<Array>& noise) {
+            const Observations told = observations(rows, y, noise, gp.dims());
+            const ConstMatrix waiting = matrix(pending, gp.dims(), "pending");
             check_theta(theta, gp.dims());
-            check_count(n_factored, u.rows);
+            check_count(n_factored, told.rows.rows);
             const Feasible constraint = feasible_from(feasible);
             std::vector<GpSuggested> how(n);
             Array made = suggest(gp.dims(), n, [&](Matrix out) {
-                return gp.suggest(number, u, targets, theta, n_factored, waiting, constraint, seen, out, how.data());
+                return gp.suggest(number, told, theta, n_factored, waiting, constraint, seen, out, how.data());
             });
             py::list paths;
             for (py::ssize_t i = 0; i < made.shape(0); ++i) {
@@ -124,7 +142,7 @@ void register_gp(py::module_& m) {
             }
             return py::make_tuple(made, paths);
         }, py::arg("number"), py::arg("n"), py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("pending"),
-             py::arg("feasible"), py::arg("seen"));
+             py::arg("feasible"), py::arg("seen"), py::arg("noise") = py::none());
 }
 
 }  // namespace hpo

@@ -81,7 +81,7 @@ Process::Queries Process::queries(ConstMatrix z, bool with_slope, bool with_effe
     return out;
 }
 
-void Process::factor(const Theta& theta, ConstMatrix z) {
+void Process::factor(const Theta& theta, ConstMatrix z, const double* own) {
     const std::size_t n = z.rows, f = features_.size(), d = features_.dims();
     theta_ = theta;
     signal_ = std::exp(theta[d]);
@@ -103,7 +103,7 @@ void Process::factor(const Theta& theta, ConstMatrix z) {
     cross({x_.data(), n, f}, covariance);
     for (std::size_t i = 0; i < n; ++i) {
         kernel(smoothness_, covariance.row(i), i, signal_, covariance.row(i), nullptr);
-        covariance.row(i)[i] = signal_ + noise_;
+        covariance.row(i)[i] = signal_ + noise_ + (own ? own[i] : 0.0);
     }
     add_effects({e_.data(), n, g}, covariance, n);
     for (std::size_t i = 0; i < n; ++i) reach_[i] = covariance.row(i)[i];
@@ -113,10 +113,10 @@ void Process::factor(const Theta& theta, ConstMatrix z) {
     coefficients_.assign(g, 0.0);
 }
 
-void Process::append(const double* z) {
+void Process::append(const double* z, double own) {
     const std::size_t f = features_.size();
     const Queries fresh = queries({z, 1, f}, false);
-    const double variance = fresh.prior[0] + noise_;
+    const double variance = fresh.prior[0] + noise_ + own;
     cholesky_.append(fresh.k.data(), variance, 0.5 * noise_);   // the noise alone bounds the pivot: less is rounding
     x_.insert(x_.end(), fresh.x.begin(), fresh.x.end());
     norms_.push_back(squared_length(fresh.x.data(), f));

@@ -1,8 +1,10 @@
 #pragma once
 // The posterior of a Gaussian process with zero mean:
 //
-//     K = signal kernel(r^2) + e^T e' + noise I = L L^T,  alpha = K^-1 y     (e: see effects.h)
-//     mu(x) = k(x)^T alpha,  var(x) = signal + |e(x)|^2 - |L^-1 k(x)|^2     (of the function, without noise).
+//     K = signal kernel(r^2) + e^T e' + noise I + own I = L L^T,  alpha = K^-1 y     (e: see effects.h)
+//     mu(x) = k(x)^T alpha,  var(x) = signal + |e(x)|^2 - |L^-1 k(x)|^2     (of the function, without noise),
+//
+// own being the noise of single observations that are less certain than the others.
 //
 // Rasmussen & Williams (2006), algorithm 2.1. Factoring is O(n^3 / 3), appending a row O(n^2), a query O(n^2 + n f).
 
@@ -27,9 +29,9 @@ public:
     const Theta& theta() const { return theta_; }
     double signal() const { return signal_; }
 
-    // Factors the covariance of z (n, f).
-    void factor(const Theta& theta, ConstMatrix z);
-    void append(const double* z);      // (f,)
+    // Factors the covariance of z (n, f) with the noise `own` (n,) of single observations, none if null.
+    void factor(const Theta& theta, ConstMatrix z, const double* own);
+    void append(const double* z, double own = 0.0);   // (f,)
     void truncate(std::size_t n);      // keeps the first n points
     // y (m,), m <= size(): points beyond m are fantasies at their posterior mean, which leave mu as it is and only take
     // variance away.

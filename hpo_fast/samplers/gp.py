@@ -14,7 +14,7 @@ from hpo_fast.checks import check_flag, check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
-from hpo_fast.targets import WARPS, warp
+from hpo_fast.targets import WARPS, own_noise, warp
 
 KERNELS = ("matern52", "matern32", "rbf")
 ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
@@ -195,8 +195,8 @@ class GPEngine:
         if told < self._sampler.n_startup or not self._any_finite:
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup))
         try:
-            known, targets, theta, n_factored = self.model()
-            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen)
+            known, targets, theta, n_factored, noise = self.model()
+            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
         return rows, [self._info(is_gp, value) for is_gp, value in how]
@@ -211,11 +211,13 @@ class GPEngine:
         jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
         return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{jitter}")
 
-    def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
-        """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is appended."""
+    def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int, np.ndarray]:
+        """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), how many rows to factor before the rest is appended,
+        and the noise of single rows (m,)."""
         load_lapack()
         point, index = schedule(len(self._history)), self.seen()
-        return self._history.rows[index], warp(self._history.values[index], self._sampler.warp), self._fit(point), len(self._kept(point))
+        values = self._history.values[index]
+        return self._history.rows[index], warp(values, self._sampler.warp), self._fit(point), len(self._kept(point)), own_noise(values)
 
     def seen(self) -> np.ndarray:
         """Indices of the observations that are the rows of :meth:`model`: all of them up to `max_observations`."""
@@ -224,6 +226,8 @@ class GPEngine:
 
     def skill(self) -> float:
         """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean.
+
+        Failures are among what it predicts from, not among what it must predict.
 
         Raises
         ------
@@ -239,11 +243,14 @@ class GPEngine:
         point = schedule(len(self._history))
         if self._skill[0] != point:
             kept = self._kept(point)
-            rows, targets, theta = self._history.rows[kept], warp(self._history.values[kept], self._sampler.warp), self._fit(point)
-            mean, variance = self._core.posterior(rows, targets, theta, len(kept), rows)
+            rows, values, theta = self._history.rows[kept], self._history.values[kept], self._fit(point)
+            targets, own = warp(values, self._sampler.warp), own_noise(values)
+            mean, variance = self._core.posterior(rows, targets, theta, len(kept), rows, own)
             noise = math.exp(theta[rows.shape[1] + 1])
             residuals = (targets - mean) / np.maximum(1.0 - variance / noise, 1e-9)   # what is known without an observation is never quite all
-            self._skill = (point, 1.0 - float(np.mean(residuals**2) / (np.mean(targets**2) or 1.0)))
+            told = np.isfinite(values)
+            unexplained = np.mean(residuals[told] ** 2) / (np.var(targets[told]) or 1.0) if told.any() else 0.0
+            self._skill = (point, 1.0 - float(unexplained))
         return self._skill[1]
 
     def _kept(self, point: int) -> np.ndarray:
@@ -275,7 +282,8 @@ class GPEngine:
                 starts.append(self._fit(schedule(point // 2)))
             index = self._kept(point)
             index = index[:: -(-len(index) // _FIT_OBSERVATIONS)]
-            targets = warp(self._history.values[index], self._sampler.warp)
+            values = self._history.values[index]
             # A cold start rarely wins once there is much evidence, and costs more than everything else.
-            self._fits[point] = self._core.fit(self._history.rows[index], targets, starts if point <= 200 else starts[1:])[0]
+            starts = starts if point <= 200 else starts[1:]
+            self._fits[point] = self._core.fit(self._history.rows[index], warp(values, self._sampler.warp), starts, own_noise(values))[0]
         return self._fits[point]

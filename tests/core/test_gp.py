@@ -42,26 +42,48 @@ def data(columns, n, seed, warped=False, effects=True):
     return rows, (y - y.mean()) / (y.std() or 1.0), list(theta)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans())
+def own_noise(n, seed):
+    """Some observations have noise of their own."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(n) < 0.3, rng.exponential(size=n), 0.0)
+
+
+@given(conditional_spaces(any_column), st.integers(1, 40), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped, effects):
+def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped, effects, unequal):
     rows, y, theta = data(columns, n + 5, seed, warped, effects)
-    mean, variance = gp_of(columns, kernel=kernel).posterior(rows[:n], y[:n], theta, n, rows[n:])
-    want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:])
+    noise = own_noise(n, seed) if unequal else None
+    gp, told = gp_of(columns, kernel=kernel), (rows[:n], y[:n], theta, n // 2, rows[n:], noise)
+    mean, variance = gp.posterior(*told)
+    want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:], 0.0 if noise is None else noise)
     np.testing.assert_allclose(mean, want_mean, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(variance, np.diag(want_cov), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(gp.mean(*told), mean, rtol=1e-9, atol=1e-9)
 
 
-@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans())
+def test_a_change_of_the_noise_alone_changes_the_posterior():
+    rows, y, theta = data(CONTINUOUS, 12, 0)
+    gp, noise = gp_of(CONTINUOUS), np.zeros(10)
+    for changed in (3, 9):   # of a row in the factor, and of one that was appended
+        before = gp.mean(rows[:10], y[:10], theta, 5, rows[10:], noise)
+        noise[changed] = 0.7
+        after = gp.mean(rows[:10], y[:10], theta, 5, rows[10:], noise)
+        np.testing.assert_allclose(after, reference.gp_posterior(CONTINUOUS, "matern52", theta, rows[:10], y[:10], rows[10:], noise)[0], rtol=1e-7)
+        assert (after != before).all()
+
+
+@given(conditional_spaces(any_column), st.integers(1, 25), seeds, st.sampled_from(KERNELS), st.booleans(), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped, effects):
+def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped, effects, unequal):
     rows, y, theta = data(columns, n, seed, warped, effects)
+    noise = own_noise(n, seed) if unequal else None
     gp = gp_of(columns, kernel=kernel, input_warp=warped, main_effects=effects)
-    value, gradient = gp.log_posterior(rows, y, theta)
-    np.testing.assert_allclose(value, reference.gp_log_posterior(columns, kernel, theta, rows, y), rtol=1e-9, atol=1e-9)
+    value, gradient = gp.log_posterior(rows, y, theta, noise)
+    want = reference.gp_log_posterior(columns, kernel, theta, rows, y, noise=0.0 if noise is None else noise)
+    np.testing.assert_allclose(value, want, rtol=1e-9, atol=1e-9)
 
     def of(t):
-        return gp.log_posterior(rows, y, list(t))[0]
+        return gp.log_posterior(rows, y, list(t), noise)[0]
 
     h = 1e-5
     steps = np.eye(len(theta)) * h
