@@ -72,7 +72,7 @@ class Box(metaclass=_pybind11_type):
     def from_prior(self, points: ArrayLike) -> _Array: """Uniform points of the unit cube (n, d) -> rows (n, d) distributed as the priors say."""
     def log_prior(self, column: int, u: ArrayLike) -> tuple[_Array, _Array]:
         """Log density of the column's prior at encoded values (n,), relative to the uniform one, and its slope."""
-    def active(self, column: int, rows: ArrayLike) -> NDArray[np.bool_]: """Whether the column exists in each of rows (n, d): (n,)."""
+    def active(self, rows: ArrayLike) -> NDArray[np.bool_]: """Which columns exist in each of rows (n, d): (n, d)."""
 
 class Codec(metaclass=_pybind11_type):
     """Rows to dicts of Python values. `values` says for each column what its raw value k is.

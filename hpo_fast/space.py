@@ -371,19 +371,17 @@ class Space(Interchange):
                     except (TypeError, ValueError) as error:
                         raise type(error)(f"parameter {name!r}: {error}") from None
         rows = self._box.encode(raw)
+        active = self._box.active(rows)
         incomplete = False
         for j, (name, p) in enumerate(self._parameters.items()):
             given = ~np.isnan(raw[:, j])
             if p.condition is not None:
-                active = self._box.active(j, rows)
                 parent_known = ~np.isnan(rows[:, self.names.index(p.condition.parent)])
-                wrong = given & ~active if complete else given & ~active & parent_known
+                wrong = given & ~active[:, j] & (complete | parent_known)
                 if wrong.any():
                     parent = configs[int(np.argmax(wrong))].get(p.condition.parent, "inactive itself")
                     raise ValueError(f"parameter {name!r} does not exist while {p.condition.parent!r} is {parent!r}: leave it out")
-                missing = active & ~given
-            else:
-                missing = ~given
+            missing = active[:, j] & ~given
             if complete and missing.any():
                 raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
             incomplete = incomplete or bool(missing.any())
@@ -519,11 +517,11 @@ class Space(Interchange):
                 raise ValueError(f"rows: column {j} ({name!r}) must lie in [0, {top}], got {column[(column < 0) | (column > top)][0]!r}")
             if p.kind == CATEGORICAL and (part := column % 1 > 0).any():
                 raise ValueError(f"rows: column {j} ({name!r}) holds the index of a choice, got {column[part][0]!r}")
-            active = self._box.active(j, rows) if p.condition is not None else np.True_
-            if (np.isnan(column) == active).any():
-                i = int(np.argmax(np.isnan(column) == active))
-                what = "NaN though it is active" if np.isnan(column[i]) else f"{column[i]!r} though it is inactive (NaN expected)"
-                raise ValueError(f"rows: row {i}, column {j} ({name!r}) is {what}")
+        wrong = np.isnan(rows) == self._box.active(rows)
+        if wrong.any():
+            i, j = (int(k[0]) for k in np.nonzero(wrong))
+            what = "NaN though it is active" if np.isnan(rows[i, j]) else f"{rows[i, j]!r} though it is inactive (NaN expected)"
+            raise ValueError(f"rows: row {i}, column {j} ({self.names[j]!r}) is {what}")
         return rows
 
     # -- storage ----------------------------------------------------------------------------------------------------

@@ -41,20 +41,11 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
     snapped = space.box.snap(array)
     wrong = ~(np.abs(snapped - array) <= 1e-9)   # and where one of them is NaN
     if wrong.any():
-        wrong &= ~np.isnan(array) | _active(space, array)
+        wrong &= ~np.isnan(array) | space.box.active(array)
     if wrong.any():
         i, j = (int(k[0]) for k in np.nonzero(wrong))
         raise ValueError(f"{name}[{i}, {j}]={array[i, j]!r} is no encoded value of {space.names[j]!r} there: use space.encode")
     return np.asarray(snapped)
-
-
-def _active(space: Space, rows: np.ndarray) -> np.ndarray:
-    """Which parameters are active: (n, d)."""
-    active = np.ones(rows.shape, bool)
-    for j, p in enumerate(space.parameters.values()):
-        if p.condition is not None:
-            active[:, j] = space.box.active(j, rows)
-    return active
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:

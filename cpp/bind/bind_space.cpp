@@ -82,12 +82,14 @@ void register_space(py::module_& m) {
             for (std::size_t i = 0; i < n; ++i) value.mutable_data()[i] = box.log_prior(column, in[i], slope.mutable_data() + i);
             return py::make_tuple(value, slope);
         }, py::arg("column"), py::arg("u"))
-        .def("active", [](const Box& box, std::size_t column, const Array& rows) {
+        .def("active", [](const Box& box, const Array& rows) {
             const ConstMatrix u = matrix(rows, box.dims(), "rows");
-            py::array_t<bool> out(static_cast<py::ssize_t>(u.rows));
-            for (std::size_t i = 0; i < u.rows; ++i) out.mutable_data()[i] = box.active(column, u.row(i));
+            py::array_t<bool> out({static_cast<py::ssize_t>(u.rows), static_cast<py::ssize_t>(box.dims())});
+            bool* to = out.mutable_data();
+            for (std::size_t i = 0; i < u.rows; ++i)
+                for (std::size_t j = 0; j < box.dims(); ++j) *to++ = box.active(j, u.row(i));
             return out;
-        }, py::arg("column"), py::arg("rows"));
+        }, py::arg("rows"));
 
     py::class_<Constraint>(m, "Constraint")
         .def(py::init<const Box&, py::list, py::object>(), py::arg("box"), py::arg("kernels"), py::arg("python"), py::keep_alive<1, 2>())

@@ -354,8 +354,7 @@ class _Model:
         raw = np.array([[self._raw(name, config) for name in self._parameters] for config in configs]).reshape(-1, len(self._space))
         given = ~np.isnan(raw)
         rows = self._space.box.encode(raw)
-        active = np.stack([self._space.box.active(j, rows) for j in range(len(self._space))], axis=1) if self.conditions else True
-        fits = (given == active).all(axis=1)
+        fits = (given == self._space.box.active(rows)).all(axis=1)
         return rows[fits], fits
 
     def _raw(self, name: str, config: Mapping[str, Any]) -> float:

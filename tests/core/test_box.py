@@ -132,9 +132,9 @@ def test_from_unit_and_snap_and_active_equal_the_oracle(columns, seed):
     np.testing.assert_allclose(rows, [reference.from_unit(columns, p) for p in points], rtol=0, atol=1e-13)
     moved = np.where(np.isnan(rows), np.nan, rows * 1.3 - 0.1)
     np.testing.assert_allclose(box.snap(moved), [reference.snap_row(columns, r) for r in moved], rtol=0, atol=1e-13)
-    for j in range(len(columns)):
-        assert box.active(j, rows).tolist() == [reference.active(columns, j, r) for r in rows]
-        assert np.isnan(rows[:, j]).tolist() == [not reference.active(columns, j, r) for r in rows]
+    active = np.array([[reference.active(columns, j, r) for j in range(len(columns))] for r in rows])
+    np.testing.assert_array_equal(box.active(rows), active)
+    np.testing.assert_array_equal(~np.isnan(rows), active)
 
 
 @given(conditional_spaces(any_column), st.integers(0, 2**64 - 1))
