@@ -16,7 +16,7 @@ and raise :class:`FunctionError`. What holds for a function that is to be compil
 - Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive is a float. An int to the
   power of a negative int is an int, and wrong: write ``float(p.rank) ** p.shift``. Division by zero does not raise but gives
   what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do ``math.log(0)`` and the like. ``~`` of a
-  truth value is ``not``.
+  truth value is ``not``, as it is in what a requirement returns (not in ``if ~(p.rank < 8)``, which is true in Python).
 - Choices that are numbers (or None) are numbers (or None), truth values are truth values. Any other choice (a string, a tuple)
   can be compared with ``==``, ``!=``, ``in``, ``not in`` and ``is None`` to literals and to other choices, and has a truth
   value; a literal that is none of the choices is equal to none. ``in`` does not take tuples of tuples. ``str`` and f-strings
@@ -206,7 +206,8 @@ class Function:
         for value in results if not isinstance(results, np.ndarray) or results.dtype.kind not in "biuf" else ():
             if not isinstance(value, (bool, int, float, np.bool_, np.number)):
                 raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
-        return np.asarray(results).astype(bool)
+        numbers = np.asarray(results)
+        return np.asarray((numbers != 0) & (numbers != ~True))   # ~(p.a < 3) is False for arrays, -2 for a Python bool
 
 
 def column(values: Sequence[Any]) -> np.ndarray:

@@ -69,6 +69,26 @@ def test_requirements_of_every_style(name, n):
     assert got.tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("fn", "oracle"),
+    [
+        (lambda p: ~(p.rank < 3), lambda c: c["rank"] >= 3),
+        (lambda p: ~(p.rank < 3) & ~(p.batch == 8), lambda c: c["rank"] >= 3 and c["batch"] != 8),
+        (lambda p: ~(p.rank < 3) | (p.batch == 8), lambda c: c["rank"] >= 3 or c["batch"] == 8),
+        (lambda p: ~(p.rank < 3) ^ (p.batch == 8), lambda c: (c["rank"] >= 3) != (c["batch"] == 8)),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_tilde_is_not_for_one_configuration_as_for_many(fn, oracle, compiled):
+    s = space().require(fn)
+    if compiled:
+        s.compile()
+    expected = [bool(oracle(c)) for c in CONFIGS]
+    assert 0 < sum(expected) < len(expected)
+    assert s.feasible(ROWS).tolist() == expected
+    assert [bool(s.feasible(ROWS[i : i + 1])) for i in range(40)] == expected[:40]
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derived_parameters_of_every_style(name):
     fn, oracle = FUNCTIONS[name]
