@@ -23,14 +23,13 @@ class Auto:
     trials told                    model
     =============================  ================================================================================
     fewer than `n_startup`         none: points of a scrambled Sobol sequence
-    fewer than ``5 * n_startup``   :class:`GP`, which needs the fewest trials to find what matters
-    up to `gp_until`               :class:`GP`, and :class:`TPE` for every third trial: they are misled by different
-                                   things, and each learns from what the other found
+    up to `gp_until`               :class:`GP`, which needs the fewest trials to find what matters
     more                           :class:`TPE`, whose cost does not grow with the history
     =============================  ================================================================================
 
-    From ``1.5 * n_startup`` trials on (at least 10) TPE has all of them while the GP predicts next to nothing: less than 0.2 of the
-    variance of the targets, of each from the others, or its covariance cannot be factored. On a plateau with rare good regions it would explore without end.
+    From ``1.5 * n_startup`` trials on (at least 10) TPE takes over while the GP predicts next to nothing: less than 0.2 of the variance of
+    the targets, of each from the others, or its covariance cannot be factored. On a plateau with rare good regions it would explore
+    without end.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ class Auto:
     Notes
     -----
     A finite space needs no rule of its own: no configuration is suggested twice, so a small one is searched exhaustively, best
-    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history and the number of the trial.
+    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history.
     """
 
     name: ClassVar[str] = "auto"
@@ -66,7 +65,7 @@ _SKILL = 0.2   # below which that is next to nothing
 
 
 class AutoEngine:
-    """GP and TPE side by side on one space: see :class:`hpo_fast.samplers.Engine`."""
+    """GP or TPE on one space: see :class:`hpo_fast.samplers.Engine`."""
 
     def __init__(self, sampler: Auto, space: Space, seed: int, threads: int) -> None:
         self._sampler = sampler
@@ -85,25 +84,7 @@ class AutoEngine:
         if why := self._why_not_gp():
             rows, infos = self._tpe.suggest(n, number, pending, seen)
             return rows, [info._replace(reason=f"{info.reason}; {why}") for info in infos]
-        if self._told < 5 * self._sampler.n_startup:
-            return self._gp.suggest(n, number, pending, seen)
-        # One by one, as a batch must be what single asks would give; runs of the same model go together.
-        rows, infos = np.empty((0, pending.shape[1])), list[TrialInfo]()
-        try:
-            while len(rows) < n:
-                at = number + len(rows)
-                engine, run = (self._tpe, 1) if at % 3 == 2 else (self._gp, min(2 - at % 3, n - len(rows)))
-                made, how = engine.suggest(run, at, np.concatenate([pending, rows]), seen)
-                rows, infos = np.concatenate([rows, made]), infos + how
-                if len(made) < run:
-                    break
-        except _core.SpaceExhausted:
-            if not infos:
-                raise
-        except Exception:
-            seen.erase(rows)
-            raise
-        return rows, infos
+        return self._gp.suggest(n, number, pending, seen)
 
     def _why_not_gp(self) -> str:
         """Why TPE has all trials; empty if it has not."""
