@@ -4,11 +4,12 @@
 //
 //     k(x, x') = e(x)^T e(x'),   e = sqrt(variance v_j / d) (sqrt(6) z_j, sqrt(90) z_j^2) for each column j,
 //
-// d the number of columns that are active on average, z_j the column's feature, from -1/2 to 1/2: both parts have about the variance 1/2 over the range. v_j is the weight of the
-// column over the mean weight, so that the columns that matter to distances matter here. A stationary kernel falls back to the
-// mean where no observation is near; effects reach over the whole range, and a few observations are enough to learn them. They
-// are what tuners assume of most hyperparameters: there is a good value, and the loss rises on both sides of it. Categorical
-// columns have none: one bad trial would condemn a choice everywhere.
+// d the number of columns that are active on average, z_j the column's feature, from -1/2 to 1/2: both parts have about
+// the variance 1/2 over the range. v_j is the weight of the column over the mean weight, so that the columns that matter
+// to distances matter here. A stationary kernel falls back to the mean where no observation is near; effects reach over
+// the whole range, and a few observations are enough to learn them. They are what tuners assume of most hyperparameters:
+// there is a good value, and the loss rises on both sides of it. Categorical columns have none: one bad trial would
+// condemn a choice everywhere.
 
 #include <cstddef>
 #include <vector>

@@ -146,16 +146,16 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     // W = (alpha alpha^T - K^-1) * slope, its diagonal 0; then for the weight of column j, with x scaled,
     //   1/2 sum_ab W_ab w_j |z_a - z_b|_j^2 = sum_a |x_a|_j^2 (W 1)_a - sum_a x_aj (W x)_aj.
     // A column of ones beside x gives W 1 in the same product.
-    double square = 0.0, trace = 0.0, by_own = 0.0;   // by_own: alpha^T K_own alpha - tr(K^-1 K_own)
+    double square = 0.0, trace = 0.0, by_own = 0.0;   // by_own: alpha^T diag(own) alpha - tr(K^-1 diag(own))
     for (std::size_t a = 0; a < n; ++a) {
         double* w = slope_.data() + a * n;
         const double* inverse = inverse_.data() + a * n;
-        const double own = alpha_[a];
-        for (std::size_t b = 0; b < a; ++b) w[b] *= own * alpha_[b] - inverse[b];
+        const double alpha = alpha_[a];
+        for (std::size_t b = 0; b < a; ++b) w[b] *= alpha * alpha_[b] - inverse[b];
         w[a] = 0.0;
-        square += own * own;
+        square += alpha * alpha;
         trace += inverse[a];
-        if (own_) by_own += own_[a] * (own * own - inverse[a]);
+        if (own_) by_own += own_[a] * (alpha * alpha - inverse[a]);
         std::copy_n(x_.data() + a * f, f, padded_.data() + a * wide);
         padded_[a * wide + f] = 1.0;
     }

@@ -1,7 +1,7 @@
 #pragma once
 // The posterior of a Gaussian process with zero mean:
 //
-//     K = signal kernel(r^2) + e^T e' + noise I + own I = L L^T,  alpha = K^-1 y     (e: see effects.h)
+//     K = signal kernel(r^2) + e^T e' + noise I + diag(own) = L L^T,  alpha = K^-1 y     (e: see effects.h)
 //     mu(x) = k(x)^T alpha,  var(x) = signal + |e(x)|^2 - |L^-1 k(x)|^2     (of the function, without noise),
 //
 // own being the noise of single observations that are less certain than the others.
