@@ -118,7 +118,7 @@ def posterior_of(kind: str, number: int) -> Posterior:
     y = fn(X)
     for engine in engines.values():
         engine.tell(X, y)
-    rows, targets, theta, _ = engines["lcb"].model()
+    rows, targets, theta, *_ = engines["lcb"].model()
     made = Posterior(space, number, {name: e._core for name, e in engines.items()}, rows, targets, theta, 0.0)
     made.best = float(made.predict(rows)[0].min())
     return made

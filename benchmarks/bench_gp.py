@@ -147,7 +147,7 @@ def test_warm_fit(benchmark, n: int) -> None:
 def test_append(benchmark, n: int) -> None:
     """One more observation, by a row of the factor, and one prediction."""
     engine = engine_of(space_of("d=20"), n)
-    rows, targets, theta, _ = engine.model()
+    rows, targets, theta, *_ = engine.model()
     predict = lambda m: engine._core.posterior(rows[:m], targets[:m], theta, n - 1, rows[:1])   # noqa: E731
     measure(benchmark, "append", f"d=20, n={n:,}", "hpo_fast", lambda: predict(n), lambda: (predict(n - 1), None)[1], 20)
 
@@ -157,7 +157,7 @@ def test_append(benchmark, n: int) -> None:
 def test_maximize(benchmark, space: str, n: int) -> None:
     """The acquisition alone: the model is fitted and factored."""
     engine = engine_of(space_of(space), n)
-    rows, targets, theta, n_factored = engine.model()
+    rows, targets, theta, n_factored, _ = engine.model()
     d = rows.shape[1]
     run = lambda: engine._core.suggest(n, 1, rows, targets, theta, n_factored, rows[:0], None, hf._core.RowSet(d))   # noqa: E731
     measure(benchmark, "acquisition", f"{space}, n={n:,}", "hpo_fast", run, rounds=20)
@@ -237,7 +237,7 @@ def test_likelihood_gradient(benchmark, n: int, peer: str) -> None:
     space, X, y = data(n, 20)
     engine = hf.samplers.GP().start(space, 0, 1)
     engine.tell(X, y)
-    _, targets, theta, _ = engine.model()
+    _, targets, theta, *_ = engine.model()
     k = np.asfortranarray(X @ X.T + n * np.eye(n))
 
     def run() -> None:
