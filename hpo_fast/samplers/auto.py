@@ -23,7 +23,8 @@ class Auto:
     trials told                    model
     =============================  ================================================================================
     fewer than `n_startup`         none: points of a scrambled Sobol sequence
-    up to `gp_until`               :class:`GP`, which needs the fewest trials to find what matters
+    up to `gp_until`               :class:`GP`, which needs the fewest trials to find what matters; with more than 80
+                                   parameters :class:`TPE` for every third trial, which changes few of them at a time
     more                           :class:`TPE`, whose cost does not grow with the history
     =============================  ================================================================================
 
@@ -41,7 +42,7 @@ class Auto:
     Notes
     -----
     A finite space needs no rule of its own: no configuration is suggested twice, so a small one is searched exhaustively, best
-    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history.
+    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history and the number of the trial.
     """
 
     name: ClassVar[str] = "auto"
@@ -62,14 +63,16 @@ class Auto:
 
 _FEW = 10   # trials that say nothing yet of what the GP predicts
 _SKILL = 0.2   # below which that is next to nothing
+_WIDE = 80   # parameters
 
 
 class AutoEngine:
-    """GP or TPE on one space: see :class:`hpo_fast.samplers.Engine`."""
+    """GP and TPE on one space: see :class:`hpo_fast.samplers.Engine`."""
 
     def __init__(self, sampler: Auto, space: Space, seed: int, threads: int) -> None:
         self._sampler = sampler
         self._told = 0
+        self._is_wide = len(space) > _WIDE
         self._gp = GP(n_startup=sampler.n_startup).start(space, seed, threads)
         self._tpe = TPE(n_startup=sampler.n_startup).start(space, seed, threads)
 
@@ -84,7 +87,25 @@ class AutoEngine:
         if why := self._why_not_gp():
             rows, infos = self._tpe.suggest(n, number, pending, seen)
             return rows, [info._replace(reason=f"{info.reason}; {why}") for info in infos]
-        return self._gp.suggest(n, number, pending, seen)
+        if not self._is_wide:
+            return self._gp.suggest(n, number, pending, seen)
+        # One by one, as a batch must be what single asks would give; runs of the same model go together.
+        rows, infos = np.empty((0, pending.shape[1])), list[TrialInfo]()
+        try:
+            while len(rows) < n:
+                at = number + len(rows)
+                engine, run = (self._tpe, 1) if at % 3 == 2 else (self._gp, min(2 - at % 3, n - len(rows)))
+                made, how = engine.suggest(run, at, np.concatenate([pending, rows]), seen)
+                rows, infos = np.concatenate([rows, made]), infos + how
+                if len(made) < run:
+                    break
+        except _core.SpaceExhausted:
+            if not infos:
+                raise
+        except Exception:
+            seen.erase(rows)
+            raise
+        return rows, infos
 
     def _why_not_gp(self) -> str:
         """Why TPE has all trials; empty if it has not."""

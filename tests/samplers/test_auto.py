@@ -12,20 +12,23 @@ SPACE = hf.Space({"x": hf.Float(-1, 1), "c": hf.Categorical(["a", "b"])})
 
 
 def fn(p):
-    return p["x"] ** 2 + (p["c"] == "a")
+    return sum(v == "a" if isinstance(v, str) else v**2 for v in p.values())
 
 
-def run(n, sampler, batch=1):
-    opt = hf.Optimizer(SPACE, sampler, seed=2)
+def run(n, sampler, batch=1, space=SPACE):
+    opt = hf.Optimizer(space, sampler, seed=2)
     while len(opt.history) < n:
         trials = opt.ask(batch)
         opt.tell(trials, [fn(t.params) for t in trials])
     return opt
 
 
-def models(values, n=60):
+WIDE = hf.Space({f"x{i}": hf.Float(-1, 1) for i in range(81)})
+
+
+def models(values, n=60, space=SPACE):
     """Which model proposes each of n trials."""
-    opt = hf.Optimizer(SPACE, Auto(n_startup=5, gp_until=40), seed=0)
+    opt = hf.Optimizer(space, Auto(n_startup=5, gp_until=40), seed=0)
     out = []
     for i in range(n):
         t = opt.ask()
@@ -41,6 +44,12 @@ def test_the_table(monkeypatch, skill):
     assert out[:10] == ["sobol"] * 5 + ["gp"] * 5
     assert out[10:41] == ["gp" if skill >= 0.2 else "tpe"] * 31
     assert out[41:] == ["tpe"] * 19
+
+
+def test_tpe_has_every_third_trial_of_wide_spaces(monkeypatch):
+    monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", lambda self: 0.9)
+    out = models(lambda i, p: sum(v**2 for v in p.values()), 42, WIDE)
+    assert out == ["sobol"] * 5 + ["tpe" if i % 3 == 2 else "gp" for i in range(5, 41)] + ["tpe"]
 
 
 def test_the_gp_has_what_it_predicts_and_tpe_what_it_does_not():
@@ -69,9 +78,10 @@ def test_it_asks_what_its_models_would():
         np.testing.assert_array_equal(hf.suggest(SPACE, X, y, sampler="auto"), hf.suggest(SPACE, X, y, sampler=other))
 
 
+@pytest.mark.parametrize("space", [SPACE, WIDE])
 @pytest.mark.parametrize("batch", [2, 5])
-def test_a_batch_is_what_single_asks_give(batch):
-    opt, other = run(60, "auto"), run(60, "auto")
+def test_a_batch_is_what_single_asks_give(batch, space):
+    opt, other = run(60, "auto", space=space), run(60, "auto", space=space)
     together = opt.ask(batch)
     single = [other.ask() for _ in range(batch)]
     assert [t.params for t in together] == [t.params for t in single]
@@ -81,6 +91,14 @@ def test_a_batch_is_what_single_asks_give(batch):
 def test_a_batch_beyond_the_end_of_the_space_gives_what_is_left():
     space = hf.Space({"n": hf.Int(0, 35)})
     opt = hf.Optimizer(space, Auto(n_startup=5), seed=0)
+    for _ in range(33):
+        t = opt.ask()
+        opt.tell(t, t["n"])
+    assert len(opt.ask(10)) == 3
+    with pytest.raises(hf.SpaceExhausted):
+        opt.ask()
+    constants = {f"c{i}": hf.Categorical(["only"]) for i in range(80)}   # the same of a wide space
+    opt = hf.Optimizer(hf.Space({"n": hf.Int(0, 35), **constants}), Auto(n_startup=5), seed=0)
     for _ in range(33):
         t = opt.ask()
         opt.tell(t, t["n"])
