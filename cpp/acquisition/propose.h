@@ -44,6 +44,7 @@ struct GpSuggested {
     double value = 0.0;   // of the acquisition function
 };
 
+// What is known; the arrays must outlive it.
 struct Observations {
     ConstMatrix rows;                  // (n, d)
     const double* y;                   // (n,) targets

@@ -64,7 +64,8 @@ class GP:
     Hyperparameters are the mode of their posterior, by L-BFGS-B with analytic gradients. They are fitted when an eighth more
     observations are there (at least one more, at most 128), from the start of the prior's mode and from where the fit to half
     as many observations ended, so that they are a function of the history alone; in between the Cholesky factor grows row by
-    row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
+    row. Failed trials are worse than all others, with noise of their own (:func:`hpo_fast.targets.own_noise`). Pending trials are
+    fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
     the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
 
     Cost with n observations: O(n^2) for each of up to 192 of about 1,000 candidates, the most promising ones, and for each gradient

@@ -88,17 +88,10 @@ def test_a_batch_is_what_single_asks_give(batch, space):
     assert [t.info for t in together] == [t.info for t in single]
 
 
-def test_a_batch_beyond_the_end_of_the_space_gives_what_is_left():
-    space = hf.Space({"n": hf.Int(0, 35)})
+@pytest.mark.parametrize("n_constants", [0, 80])   # a narrow space and a wide one
+def test_a_batch_beyond_the_end_of_the_space_gives_what_is_left(n_constants):
+    space = hf.Space({"n": hf.Int(0, 35)} | {f"c{i}": hf.Categorical(["only"]) for i in range(n_constants)})
     opt = hf.Optimizer(space, Auto(n_startup=5), seed=0)
-    for _ in range(33):
-        t = opt.ask()
-        opt.tell(t, t["n"])
-    assert len(opt.ask(10)) == 3
-    with pytest.raises(hf.SpaceExhausted):
-        opt.ask()
-    constants = {f"c{i}": hf.Categorical(["only"]) for i in range(80)}   # the same of a wide space
-    opt = hf.Optimizer(hf.Space({"n": hf.Int(0, 35), **constants}), Auto(n_startup=5), seed=0)
     for _ in range(33):
         t = opt.ask()
         opt.tell(t, t["n"])
