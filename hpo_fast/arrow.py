@@ -52,7 +52,7 @@ def table(parameters: Mapping[str, Parameter], derived: Sequence[str], configs: 
     raw = np.array([[p.raw(config[name]) if name in config else np.nan for config in configs] for name, p in parameters.items()])
     out = {name: pa.array(map(str, values), pa.string()) if values.dtype == object else pa.array(values) for name, values in first.items()}
     out |= dict(zip(parameters, columns.arrays(raw.reshape(len(parameters), len(configs))), strict=True))
-    return pa.table(out | {name: _converted(name, [config[name] for config in configs], None) for name in derived})
+    return pa.table(out | {name: _converted(name, [config.get(name) for config in configs], None) for name in derived})
 
 
 def write_parquet(batches: Any, path: str | os.PathLike[str], options: Mapping[str, Any]) -> None:

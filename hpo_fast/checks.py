@@ -23,27 +23,31 @@ def check_int(name: str, value: Any, low: int, high: int = 2**63 - 1) -> int:
     return number
 
 
+def _of(owner: str, name: str) -> str:
+    return f"{owner}: {name}" if owner else name
+
+
 def check_number(owner: str, name: str, value: Any) -> float:
-    """A finite real number as a float, or an error that names the argument."""
+    """A finite real number as a float, or an error that names the argument (`owner`: of what, or "")."""
     if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{owner}: {name}={value!r} must be a number")
+        raise TypeError(f"{_of(owner, name)}={value!r} must be a number")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{owner}: {name}={value!r} must be a number that fits a double") from None
+        raise ValueError(f"{_of(owner, name)}={value!r} must be a number that fits a double") from None
     if not math.isfinite(number):
-        raise ValueError(f"{owner}: {name}={value!r} must be finite: give the largest value worth trying")
+        raise ValueError(f"{_of(owner, name)}={value!r} must be finite")
     return number
 
 
 def check_integer(owner: str, name: str, value: Any) -> int:
-    """An integer of any size as an int, or an error that names the argument."""
+    """An integer of any size as an int, or an error that names the argument (`owner`: of what, or "")."""
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: {name}={value!r} must be an integer")
+        raise TypeError(f"{_of(owner, name)}={value!r} must be an integer")
     try:
         return operator.index(value)
     except TypeError:
-        raise TypeError(f"{owner}: {name}={value!r} must be an integer; for real numbers use Float") from None
+        raise TypeError(f"{_of(owner, name)}={value!r} must be an integer; for real numbers use Float") from None
 
 
 def check_flag(owner: str, name: str, value: Any) -> bool:

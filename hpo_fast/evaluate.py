@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.functions import Columns, Config, Function, FunctionError, column
-from hpo_fast.parameters import Float, Int, Parameter
+from hpo_fast.parameters import Categorical, Ordinal, Parameter
 
 if TYPE_CHECKING:
     from hpo_fast.native import NativeFunction
@@ -92,13 +93,13 @@ class Functions:
     def _evaluate(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 1:
             return np.array([self.violated(self.codec.params(rows)[0], rows) is None])
-        columns, single = self._configs(rows)
-        kept = np.arange(len(rows))
+        values, single = self._configs(rows)
+        active, kept = self._active(rows), np.arange(len(rows))
         for f in self.requirements:
             if len(kept) == 0:
                 break
-            if len(kept) < len(rows):   # a requirement may rely on those before it
-                columns = columns.of(kept)
+            # A requirement may rely on those before it.
+            columns = partial(Columns, values, active, kept if len(kept) < len(rows) else slice(None))
             kept = kept[f.truth(f.many(columns, len(kept), lambda i: single(kept[i])))]   # noqa: B023 (called at once)
         ok = np.zeros(len(rows), dtype=bool)
         ok[kept] = True
@@ -134,12 +135,12 @@ class Functions:
 
     def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), searched and derived."""
-        return dict(self._configs(rows)[0]._values) if self.derived else self.searched(rows)
+        return self._configs(rows)[0]
 
-    def _configs(self, rows: np.ndarray) -> tuple[Columns, Callable[[int], Config]]:
+    def _configs(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Callable[[int], Config]]:
         """Columns for the functions, derived ones included, and a function that gives configuration i by itself."""
         values = self.searched(rows)
-        columns = Columns(values, self._active(rows))
+        columns = partial(Columns, values, self._active(rows), slice(None))
         cache: dict[int, Config] = {}
 
         def single(i: int) -> Config:
@@ -150,7 +151,7 @@ class Functions:
 
         for name, f in self.derived.items():
             values[name] = f.many(columns, len(rows), single)
-        return columns, single
+        return values, single
 
     def searched(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), without the derived ones."""
@@ -166,7 +167,8 @@ class Functions:
                 if len(known) == len(values):
                     values = known
                 else:
-                    values = np.full(len(values), None, dtype=object) if known.dtype == object else np.full(len(values), np.nan)
+                    absent = _absent(p)
+                    values = np.full(len(values), absent, dtype=object if absent is None else float)
                     values[active] = known
             columns[name] = values
         return columns
@@ -177,6 +179,5 @@ class Functions:
 
 def _absent(p: Parameter) -> Any:
     """How a function sees the parameter while it is inactive."""
-    if isinstance(p, (Float, Int)):
-        return math.nan
-    return None if p.values(np.zeros(1)).dtype == object else math.nan
+    of_choices = isinstance(p, (Categorical, Ordinal)) and not all(type(c) in (int, float) for c in p.choices)
+    return None if of_choices else math.nan

@@ -31,9 +31,11 @@ with columns of length one for a single configuration, and never compiled. Colum
 
 from __future__ import annotations
 
+import dis
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -46,31 +48,31 @@ class FunctionError(ValueError):
 class Config:
     """What a user function gets: the values of one configuration, or the columns (n,) of many."""
 
-    __slots__ = ("_active", "_values")
+    __slots__ = ("__active", "__values")   # mangled, as all names here: they are no parameter's
 
     def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any]) -> None:
-        self._values = values
-        self._active = active
+        self.__values = values
+        self.__active = active
 
     def __getitem__(self, name: str) -> Any:
         try:
-            return self._values[name]
+            return self.__values[name]
         except KeyError:
-            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._values)}") from None
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self.__values)}") from None
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._values[name]
+            return self.__values[name]
         except KeyError:
-            raise AttributeError(f"no parameter {name!r}; there are {', '.join(self._values)}") from None
+            raise AttributeError(f"no parameter {name!r}; there are {', '.join(self.__values)}") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values
+        return name in self.__values
 
     def active(self, name: str) -> Any:
         """Whether the parameter exists in this configuration (a NumPy bool, or an array of them)."""
-        if name in self._active:
-            return self._active[name]
+        if name in self.__active:
+            return self.__active[name]
         self[name]   # an error if there is none
         return np.True_   # a derived parameter
 
@@ -78,31 +80,23 @@ class Config:
 class Columns(Config):
     """The columns of the configurations `kept`, as arrays of the type `kind`: made when they are read."""
 
-    __slots__ = ("_kept", "_kind")
+    __slots__ = ("__kept", "__kind")
 
-    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kept: Any = slice(None), kind: type[np.ndarray] = np.ndarray) -> None:
+    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kept: Any, kind: type[np.ndarray]) -> None:
         super().__init__(values, active)
-        self._kept, self._kind = kept, kind
+        self.__kept, self.__kind = kept, kind
 
     def __getitem__(self, name: str) -> Any:
-        return self._column(super().__getitem__(name))
+        return self.__column(super().__getitem__(name))
 
     def __getattr__(self, name: str) -> Any:
-        return self._column(super().__getattr__(name))
+        return self.__column(super().__getattr__(name))
 
     def active(self, name: str) -> Any:
-        return self._column(super().active(name))
+        return self.__column(super().active(name))
 
-    def _column(self, values: Any) -> Any:
-        return values[self._kept].view(self._kind) if isinstance(values, np.ndarray) else values
-
-    def of(self, kept: np.ndarray) -> Columns:
-        """The columns of the configurations with these numbers."""
-        return Columns(self._values, self._active, kept, self._kind)
-
-    def careful(self) -> Columns:
-        """Columns that raise where the arithmetic of arrays is not that of single values."""
-        return Columns(self._values, self._active, self._kept, _Careful)
+    def __column(self, values: Any) -> Any:
+        return values[self.__kept].view(self.__kind) if isinstance(values, np.ndarray) else values
 
 
 class _Careful(np.ndarray):
@@ -156,7 +150,7 @@ class Function:
         Takes columns only and returns an array (n,).
     """
 
-    __slots__ = ("fn", "role", "vectorized")
+    __slots__ = ("fn", "inverts", "role", "vectorized")
 
     def __init__(self, fn: Callable[[Any], Any], role: str, vectorized: bool = False) -> None:
         if not callable(fn):
@@ -166,6 +160,7 @@ class Function:
         self.fn = fn
         self.role = role
         self.vectorized = bool(vectorized)
+        self.inverts = not vectorized and isinstance(fn, FunctionType) and any(i.opname == "UNARY_INVERT" for i in dis.get_instructions(fn))
 
     def one(self, config: Config) -> Any:
         """The result for one configuration of plain values; of columns of length one, if the function is vectorised."""
@@ -177,16 +172,16 @@ class Function:
         except Exception as error:
             raise ValueError(f"{self.role}: the function failed with {type(error).__name__}: {error}") from error
 
-    def many(self, columns: Columns, n: int, single: Callable[[int], Config]) -> np.ndarray:
-        """The results (n,) for columns; `single(i)` is configuration i by itself.
+    def many(self, columns: Callable[[type[np.ndarray]], Columns], n: int, single: Callable[[int], Config]) -> np.ndarray:
+        """The results (n,) for columns, as arrays of the type that is asked for; `single(i)` is configuration i by itself.
 
         What takes a column for a value (``p.name[:2]``, ``p.name is None``, ``len(p.layers)``) can look as if it had computed
         with columns, so the result must have one entry a row and be right at both ends.
         """
         if self.vectorized:
-            return self._array(columns, n)
+            return self._array(columns(np.ndarray), n)
         try:
-            result = np.asarray(self.fn(columns.careful()))
+            result = np.asarray(self.fn(columns(_Careful)))
         except Exception:
             result = None
         if result is not None and result.shape == (n,) and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
@@ -207,7 +202,10 @@ class Function:
             if not isinstance(value, (bool, int, float, np.bool_, np.number)):
                 raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
         numbers = np.asarray(results)
-        return np.asarray((numbers != 0) & (numbers != ~True))   # ~(p.a < 3) is False for arrays, -2 for a Python bool
+        true = np.asarray(numbers != 0)
+        if self.inverts and numbers.dtype.kind == "i":   # ~(p.a < 3) is False for arrays, -2 for a Python bool
+            true &= numbers != ~True
+        return true
 
 
 def column(values: Sequence[Any]) -> np.ndarray:

@@ -185,9 +185,8 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
         for part in (fn, *made.values()):
             _check_texts(part)
     except Exception as error:
-        loc = getattr(error, "loc", None)
-        within = loc is not None and loc.filename in {part.__code__.co_filename for part in made}   # and not within numba
-        raise config_type.failure or _error(function, _reason(error), loc if within else None) from error
+        place = _place(error, {part.__code__.co_filename for part in made})
+        raise config_type.failure or _error(function, _reason(error), place) from error
     return fn
 
 
@@ -247,12 +246,12 @@ def _without_sets(code: CodeType) -> CodeType:
     return code.replace(co_consts=tuple(constants))
 
 
-def _error(function: Function, reason: str, loc: Any = None) -> FunctionError:
-    """The error of a function; `loc` is the place in its source, if it is not its beginning."""
+def _error(function: Function, reason: str, place: tuple[str, int] | None = None) -> FunctionError:
+    """The error of a function; `place` is a file and a line, if it is not where the function begins."""
     where = ""
     if isinstance(function.fn, FunctionType):
         code = function.fn.__code__
-        file, line = (loc.filename, loc.line) if loc is not None else (code.co_filename, code.co_firstlineno)
+        file, line = place or (code.co_filename, code.co_firstlineno)
         where = f"\n  {file}:{line}: {linecache.getline(file, line).strip()[:160]}"
     columns = {
         "score": 'with on="columns" (a function of encoded rows, as those of a surrogate, with on="rows")',
@@ -262,6 +261,15 @@ def _error(function: Function, reason: str, loc: Any = None) -> FunctionError:
         f"{function.role} cannot be compiled to native code: {reason}{where}\n"
         f"Write it with numbers, comparisons and math, or over columns (NumPy arrays) {columns}."
     )
+
+
+def _place(error: Exception, files: set[str]) -> tuple[str, int] | None:
+    """The innermost place in one of the files, not within numba, that an error of numba tells of."""
+    for path, line in re.findall(r'(?:File "| at )([^"\n]+?)(?:", line | \()(\d+)', re.sub(r"\x1b\[[0-9;]*m", "", str(error))):
+        for file in files:
+            if file.endswith(path):
+                return file, int(line)
+    return None
 
 
 def _reason(error: Exception) -> str:

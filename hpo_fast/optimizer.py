@@ -160,7 +160,10 @@ class Optimizer:
             trials: list[Trial] = []
             try:
                 while self._queue and len(trials) < wanted:
-                    trials.append(self._ask_queued())
+                    if self._seen.contains(self._queue[0][0][None])[0]:   # pending or told since it was enqueued
+                        del self._queue[0]
+                    else:
+                        trials.append(self._ask_queued())
                 if len(trials) < wanted:
                     trials += self._register(*self._suggest(wanted - len(trials)))
             except Exception:   # with some trials asked already they must not be lost: the next ask raises it again

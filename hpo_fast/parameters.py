@@ -150,8 +150,10 @@ class _Range(Parameter):
             raise TypeError(f"{owner}: prior={self.prior!r} must be a Normal, LogNormal or Beta")
         if self.low < self.high:
             below = self.prior.cdf(np.array([self.low, self.high], dtype=float), self.low, self.high, self.log)
-            if not below[1] - below[0] > 1e-6:
+            if not min(below[1], 1.0 - below[0]) > 1e-6:
                 raise ValueError(f"{owner}: prior={self.prior!r} has no mass in [{self.low!r}, {self.high!r}]: move it, or widen it")
+            if not below[1] - below[0] > 1e-10:
+                raise ValueError(f"{owner}: prior={self.prior!r} makes no difference in [{self.low!r}, {self.high!r}]: narrow it, or leave it out")
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,7 @@ class Float(_Range):
         return (first, stride, scale) if exact else None
 
     def raw(self, value: Any) -> float:
-        number = check_number("value", "it", value) if not isinstance(value, float) else value
+        number = check_number("", "value", value) if not isinstance(value, float) else value
         tolerance = 0.0 if self.step is None or math.isinf(number) else 1e-9 * self.step + 4 * math.ulp(number)   # 0.1 + 0.2 is in [0, 0.3]
         if not self.low - tolerance <= number <= self.high + tolerance:
             raise ValueError(f"{value!r} is outside [{self.low!r}, {self.high!r}]")
@@ -351,7 +353,7 @@ class Int(_Range):
     def raw(self, value: Any) -> float:
         if isinstance(value, (float, np.floating)) and float(value).is_integer():
             value = int(value)   # what a JSON file or a data frame makes of an int
-        number = value if type(value) is int else check_integer("value", "it", value)
+        number = value if type(value) is int else check_integer("", "value", value)
         if not self.low <= number <= self.high:
             raise ValueError(f"{value!r} is outside [{self.low}, {self.high}]")
         level, rest = divmod(number - self.low, self.step)
@@ -430,14 +432,19 @@ class _Choices(Parameter):
             weights = list(self.prior)
         if len(weights) != self.levels:
             raise ValueError(f"{owner}: prior has {len(weights)} weights for {self.levels} choices: give one for each")
-        numbers = [check_number(owner, "a weight of the prior, it", w) for w in weights]
+        numbers = [check_number(owner, f"prior[{choice!r}]", w) for choice, w in zip(self.choices, weights, strict=True)]
         if min(numbers) < 0 or not sum(numbers) > 0:
             raise ValueError(f"{owner}: the weights of the prior must not be negative, and not all 0, got {weights!r}")
         return tuple(numbers)
 
     @cached_property
     def masses(self) -> list[float]:
-        return [] if self.prior is None else [w / sum(self.prior) for w in self.prior]
+        if self.prior is None:
+            return []
+        largest = max(self.prior)
+        shares = [weight / largest for weight in self.prior]   # whose sum cannot overflow
+        total = sum(shares)
+        return [share / total for share in shares]
 
     @property
     def levels(self) -> int:

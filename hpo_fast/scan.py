@@ -42,6 +42,7 @@ class ScanResult:
         Positions in the stream, best first: int64, or Python ints beyond 64 bits.
     scores : array (k,) of float
     configs : list of k dicts
+        Without derived parameters where the Python function of one of them raises: compiled code gives inf or NaN there, as NumPy does.
     n_seen, n_feasible : int
         Positions read, and those that satisfy the requirements and `where`.
     next : int
@@ -343,31 +344,41 @@ def _elsewhere(
 def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[Any, ...]) -> ScanResult:
     best = found.best
     positions = [position for _, position in best]
-    rows = [job.stream.core.rows(p, 1) for p in positions]
-    configs = job.stream.space.params(np.concatenate(rows)) if rows else []
+    configs = [_config(job.stream.space, job.stream.core.rows(p, 1)) for p in positions]
     indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
     scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
     space = job.stream.space
     return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(space.parameters), space.derived)
 
 
+def _config(space: Space, row: np.ndarray) -> dict[str, Any]:
+    """The configuration of a row (1, d) that was scanned: what was found must not be lost to a derived parameter that raises now."""
+    try:
+        return space.params(row)[0]
+    except ValueError:
+        return space.functions.codec.params(row)[0]
+
+
 def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:
     """How many configurations of a stream satisfy its requirements and `where`; O(size) time.
 
-    Arguments and errors as for :func:`scan`.
+    Arguments and errors as for :func:`scan`; KeyboardInterrupt after Ctrl-C.
     """
-    return scan(stream, where=where, top=0, threads=threads).n_feasible
+    result = scan(stream, where=where, top=0, threads=threads)
+    if not result.complete:   # a part of the number would look like all of it
+        raise KeyboardInterrupt
+    return result.n_feasible
 
 
-def feasible_fraction(space: Space, *, n: int = 100_000, seed: int = 0, threads: int = 1) -> float:
+def feasible_fraction(space: Space, seed: int = 0, *, n: int = 100_000, threads: int = 1) -> float:
     """The share of a space's configurations that satisfy its requirements, from `n` points of a Sobol sequence.
 
     Parameters
     ----------
     space : Space
+    seed : int, default 0
     n : int, default 100000
         The error is about ``1 / sqrt(n)`` at most, usually far less.
-    seed : int, default 0
     threads : int, default 1
 
     Returns

@@ -438,7 +438,8 @@ class Space(Interchange):
         -------
         dict of arrays (n,)
             Floats as float64, ints as int64 (float64 with NaN where the parameter is conditional and inactive), choices as
-            an array of numbers if all are ints or all floats, else of objects (None where inactive).
+            an array of numbers if all are ints or all floats (float64 with NaN where there are inactive ones, if all are numbers), else of
+            objects (None where inactive).
         """
         return self._functions.columns(self._rows(rows))
 

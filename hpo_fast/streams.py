@@ -1,7 +1,7 @@
 """Streams: lazy sequences of configurations that cost nothing until they are read.
 
 :class:`Grid` is every configuration, :class:`Uniform` independent draws, :class:`Sobol` evenly spread ones. Item i is a pure
-function of its position, computed without the items before it, so a stream of 10^30 configurations is sliced, shuffled, sharded
+function of its position, computed without the items before it, so a grid of 10^30 configurations is sliced, shuffled, sharded
 and resumed like one of ten. The work is done by ``cpp/enumerate`` in blocks.
 
 A position is an integer in [0, size) whether or not its configuration is feasible: size, items, slices and shards count all of
@@ -424,7 +424,7 @@ class Uniform(Stream):
     space : Space
         What to draw from.
     n : int
-        How many.
+        How many, below 2^63.
     seed : int, default 0
         Item i is row i of ``space.sample(n, seed)``, and what the sampler "random" suggests as trial i while that is new. A
         draw that violates a requirement is drawn again, so that every position is feasible.

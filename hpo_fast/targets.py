@@ -65,7 +65,7 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
         return np.zeros(len(y))
     z = np.where(finite, 0.5 * y, 0.5 * y[finite].max())   # halved: differences must not overflow
     if how == "standard":
-        z = _scaled(z)
+        z = _scaled(z - np.median(z))   # centred first: an offset must not hide what differs
     else:
         quantile = ndtri((_ranks(y) - 0.5) / len(y))
         if how == "rank":

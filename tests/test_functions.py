@@ -89,6 +89,36 @@ def test_a_tilde_is_not_for_one_configuration_as_for_many(fn, oracle, compiled):
     assert [bool(s.feasible(ROWS[i : i + 1])) for i in range(40)] == expected[:40]
 
 
+@pytest.mark.parametrize("low", [-3, -3.0])
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_every_number_but_zero_is_true(low, vectorized):
+    s = hf.Space({"n": hf.Int(low, 3) if isinstance(low, int) else hf.Float(low, 3, step=1)}).require(lambda p: p.n, vectorized=vectorized)
+    expected = [-3, -2, -1, 1, 2, 3]
+    assert [c["n"] for c in hf.Grid(s)] == expected
+    assert [t["n"] for t in hf.Optimizer(s, "grid").ask(9)] == expected
+    if not vectorized:
+        s.compile()
+        assert [c["n"] for c in hf.Grid(s)] == expected
+
+
+def test_choices_that_are_numbers_are_nan_where_they_do_not_exist():
+    s = hf.Space({"use": hf.Categorical([True, False]), "rate": hf.Ordinal([0, 0.1, 0.5]).when("use", True)})
+    expected = [{"use": True, "rate": 0}, {"use": True, "rate": 0.1}, {"use": False}]
+    for fn in (lambda p: ~p.active("rate") | (p.rate < 0.3), lambda p: p.rate != p.rate or p.rate < 0.3):
+        q = s.require(fn)
+        assert list(hf.Grid(q)) == expected and hf.count(hf.Grid(q)) == 3
+        assert hf.Optimizer(q, "tpe").ask().params in expected
+    assert list(hf.Grid(s.require(lambda c: ~c.active("rate") | (c.rate < 0.3), vectorized=True))) == expected
+    np.testing.assert_array_equal(hf.Grid(s).columns()["rate"], [0, 0.1, 0.5, np.nan])
+
+
+@pytest.mark.parametrize("name", ["_active", "_values", "_kept", "of", "careful", "column", "fn"])
+def test_a_parameter_may_have_any_name(name):
+    s = hf.Space({name: hf.Int(0, 3)})
+    assert [c[name] for c in hf.Grid(s.require(lambda p: getattr(p, name) > 1))] == [2, 3]
+    assert [c[name] for c in hf.Grid(s.require(lambda c: c[name] > 1, vectorized=True))] == [2, 3]
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derived_parameters_of_every_style(name):
     fn, oracle = FUNCTIONS[name]

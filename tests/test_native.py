@@ -355,6 +355,20 @@ def of_pairs(p):
     return p.layers in ((1, 2), (2, 3))   # numba finds no == within the list that it makes of them
 
 
+def size_of(value):
+    return value.size
+
+
+def by_a_helper(p):
+    return size_of(p.rank) > 1
+
+
+def of_two_types(p):
+    if p.rank > 1:
+        return "no"
+    return 1
+
+
 TABLE = {"adam": 1}
 ERRORS = [
     (lambda p: p.rnk > 1, "no parameter 'rnk'; there are rank, shift"),
@@ -369,6 +383,8 @@ ERRORS = [
     (lambda p: f"{p.rank}/{p.name}" == "1/sgd", "text of ints, truth values and strings, not of choice"),
     (lambda p: repr(p.warmup) == "1", "text of ints, truth values and strings, not of float64"),
     (of_pairs, "a choice can be compared to literals, numbers and other choices"),
+    (by_a_helper, "Unknown attribute 'size' of type int64"),
+    (of_two_types, "Can't unify return type"),
     (lambda p, rank: p.rank > rank, "function takes 2 arguments"),
     (lambda p: p.layers in ((1,), (2, 3)), "a choice can be compared to literals, numbers and other choices"),
     (lambda p: p.name is p.other, "`is` compares a choice to None, True and False only"),
@@ -388,7 +404,12 @@ def test_errors_say_which_where_why_and_what_to_do(fn, reason):
     assert len(text.splitlines()) <= 3
     assert text.endswith("or over columns (NumPy arrays) with vectorized=True.")
     if fn is not print:
-        line = {first_layer: "return x > p.layers[0]", of_pairs: "def of_pairs(p)"}.get(fn, "lambda p")
+        line = {
+            first_layer: "return x > p.layers[0]",
+            of_pairs: "return p.layers in",
+            by_a_helper: "return value.size",
+            of_two_types: "return ",   # either of them
+        }.get(fn, "lambda p")
         line = 'return f"{x}"' if "text" in fn.__code__.co_names else line
         assert line in text.splitlines()[1]
         assert f"{__file__}:" in text

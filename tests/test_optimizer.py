@@ -246,6 +246,19 @@ def test_a_pending_configuration_that_was_added_stays_taken_when_forgotten():
         opt.ask()
 
 
+def test_what_was_enqueued_and_then_told_is_not_tried_again():
+    space = hf.Space({"a": hf.Int(0, 4, default=2), "b": hf.Float(0, 1, default=0.5)})
+    opt = hf.Optimizer(space)
+    opt.enqueue({"a": 1, "b": 0.25})
+    opt.enqueue({"a": 3})
+    opt.add({"a": 2, "b": 0.5}, 1.0)   # the default configuration, which is the first of the queue
+    opt = hf.Optimizer.from_bytes(space, opt.to_bytes())
+    opt.add({"a": 1, "b": 0.25}, 1.0)
+    first, second = opt.ask(2)
+    assert first["a"] == 3 and first.info.model == "enqueued"
+    assert second.info.model != "enqueued"
+
+
 def test_enqueue_is_tried_first_in_order_and_idempotent():
     opt = hf.Optimizer(mixed(), seed=1)
     full = {"x": 0.5, "lr": 2e-4, "n": 45, "c": "b", "k": 3}

@@ -223,13 +223,15 @@ def test_a_prior_is_part_of_the_space():
         (ValueError, "median=-1 must be positive", lambda: hf.LogNormal(-1, 1)),
         (ValueError, "alpha=nan must be finite", lambda: hf.Beta(math.nan, 1)),
         (ValueError, "has no mass in", lambda: hf.Float(0, 1, prior=hf.Normal(50, 1))),
+        (ValueError, "makes no difference in", lambda: hf.Float(0, 1, prior=hf.Normal(0.5, 1e12))),
+        (ValueError, r"prior\['a'\]=nan must be finite", lambda: hf.Categorical(["a", "b"], prior=[math.nan, 1])),
         (ValueError, "has no mass in", lambda: hf.Int(-9, -1, prior=hf.LogNormal(5, 1))),
         (ValueError, "2 weights for 3 choices", lambda: hf.Categorical(["a", 1, 2], prior=[1, 2])),
         (ValueError, "must not be negative", lambda: hf.Categorical(["a", "b"], prior=[1, -1])),
         (ValueError, "not all 0", lambda: hf.Ordinal([1, 2], prior=[0, 0])),
         (ValueError, "none of the choices", lambda: hf.Categorical(["a", "b"], prior={"z": 1})),
         (TypeError, "must be a list with one weight", lambda: hf.Categorical(["a", "b"], prior=0.3)),
-        (TypeError, "a weight of the prior", lambda: hf.Categorical(["a", "b"], prior=["x", 1])),
+        (TypeError, "prior\\['a'\\]='x' must be a number", lambda: hf.Categorical(["a", "b"], prior=["x", 1])),
     ],
 )
 def test_bad_priors(error, words, make):

@@ -3,6 +3,7 @@
 import math
 import os
 import pickle
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -289,8 +290,32 @@ def test_counting():
     assert hf.feasible_fraction(space, n=50_000) == pytest.approx(inside / 400, abs=0.005)
     with pytest.raises(TypeError, match="must be a Space"):
         hf.feasible_fraction(3)
-    with pytest.raises(TypeError, match="positional"):
-        hf.feasible_fraction(space, 0)   # n or the seed?
+    assert hf.feasible_fraction(space, 7) == hf.feasible_fraction(space, seed=7) != hf.feasible_fraction(space, 8)
+
+
+@pytest.mark.parametrize("ask", [lambda g: hf.count(g, lambda p: p.a % 7 != 3), lambda g: hf.feasible_fraction(g.space, n=2**32)])
+def test_an_interrupted_count_is_no_count(ask, monkeypatch):
+    def interrupted(job, first, threads, found, report):
+        job.run(first, 1000, threads, found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["hpo_fast.scan"], "_here", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask(hf.Grid(hf.Space({"a": hf.Int(0, 10**6)}).require(lambda p: p.a >= 0)))
+
+
+def test_a_derived_parameter_that_raises_in_python_loses_nothing():
+    grid = hf.Grid(hf.Space({"m": hf.Int(0, 6)}).derive("d", lambda p: 100 / p.m))
+    result = hf.scan(grid, lambda p: p.m, top=2)
+    assert result.configs == [{"m": 0}, {"m": 1, "d": 100.0}]
+    assert result.to_arrow().column("d").to_pylist() == result.to_pandas()["d"].replace(np.nan, None).tolist() == [None, 100.0]
+
+    def progress(done, total):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine") as caught:
+        hf.scan(grid, lambda p: p.m, top=1, progress=progress)
+    assert caught.value.hpo_fast_result.configs == [{"m": 0}]
 
 
 def test_results_pickle():

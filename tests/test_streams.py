@@ -237,7 +237,7 @@ def test_every_way_to_read_gives_the_same_values(space, first, n):
         for raw, (name, p) in zip(stream.core.columns(a, n), space.parameters.items(), strict=True):
             active = ~np.isnan(raw)
             expected = p.values(raw[active])
-            if expected.dtype != object and not active.all():
+            if not active.all() and (expected.dtype != object or all(type(c) in (int, float) for c in p.choices)):
                 expected = expected.astype(np.float64)
             column = columns[name]
             assert from_rows[name].dtype == column.dtype == expected.dtype

@@ -87,6 +87,12 @@ def test_rank_warping_gives_normal_quantiles_and_ties_share_theirs():
     np.testing.assert_allclose(z, (q - q.mean()) / q.std(), rtol=1e-12)
 
 
+def test_an_offset_does_not_hide_what_differs():
+    y = np.rint(100 * np.sin(np.arange(20.0)))
+    for how in WARPS:
+        np.testing.assert_allclose(warp(2.0**45 + y, how), warp(y, how), atol=1e-12)
+
+
 def test_standard_is_affine_and_failures_count_as_the_worst_value():
     y = np.array([1.0, 2.0, 7.0, np.inf])
     z = warp(y, "standard")

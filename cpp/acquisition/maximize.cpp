@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
 constexpr std::size_t kScreened = 64;        // or of which the last may be left out
 constexpr std::size_t kDrawn = 64;           // perturbations drawn together: their uniforms stay in cache
+constexpr std::size_t kMostDrawn = 1 << 16;  // candidates drawn at most, where constraints leave few of them
 constexpr std::size_t kJoint = 512;          // candidates at which a function is drawn: O(kJoint^2 (n + kJoint / 3))
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
@@ -190,12 +191,12 @@ std::vector<Maximizer::Valued> Maximizer::evaluate_best(ConstMatrix rows, const 
 }
 
 // Rows from everywhere: half of them from the priors, half uniform, since a prior may be wrong. Row i takes the blocks of the stream from
-// i blocks on, as do the perturbations that follow.
-void Maximizer::draw_everywhere(const Stream& stream, std::size_t blocks, Matrix out) const {
+// (drawn + i) blocks on, as do the perturbations.
+void Maximizer::draw_everywhere(const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const {
     std::vector<double> columns(out.rows * out.cols);
     for (const bool from_prior : {true, false}) {
         const std::size_t first = from_prior ? 0 : out.rows / 2, n = from_prior ? out.rows / 2 : out.rows - first;
-        stream.uniform_columns(static_cast<std::uint32_t>(first * blocks), static_cast<std::uint32_t>(blocks), n, out.cols, columns.data(), n);
+        stream.uniform_columns(static_cast<std::uint32_t>((drawn + first) * blocks), static_cast<std::uint32_t>(blocks), n, out.cols, columns.data(), n);
         if (from_prior) box_.from_prior(columns.data(), n, n, Form::encoded);
         else box_.from_unit(columns.data(), n, n, Form::encoded);
         to_rows(columns.data(), n, out.slice(first, n));
@@ -203,7 +204,7 @@ void Maximizer::draw_everywhere(const Stream& stream, std::size_t blocks, Matrix
 }
 
 // Perturbations of the incumbents: from one column to all of them, at four scales.
-void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, Matrix out) const {
+void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const {
     constexpr double kScales[] = {0.11, 0.0275, 0.006875, 0.00171875};
     const std::size_t d = box_.dims();
     // Of column j, 2j whether it moves and 2j + 1 how far; then which incumbent, how many columns, and which one in any case.
@@ -211,7 +212,7 @@ void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::s
     for (std::size_t begin = 0; begin < out.rows; begin += kDrawn) {
         const std::size_t n = std::min(kDrawn, out.rows - begin);
         const auto u = [&](std::size_t i, std::size_t j) { return uniform[j * n + i]; };
-        stream.uniform_columns(static_cast<std::uint32_t>((options_.n_uniform + begin) * blocks), static_cast<std::uint32_t>(blocks), n, 2 * blocks, uniform.data(), n);
+        stream.uniform_columns(static_cast<std::uint32_t>((drawn + begin) * blocks), static_cast<std::uint32_t>(blocks), n, 2 * blocks, uniform.data(), n);
         for (std::size_t j = 0; j < d; ++j) logistic(uniform.data() + (2 * j + 1) * n, n, steps.data() + j * n);
         for (std::size_t i = 0; i < n; ++i) {
             double* row = out.row(begin + i);
@@ -241,16 +242,22 @@ void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::s
     }
 }
 
-// Feasible rows from everywhere and from around the incumbents.
+// Feasible rows from everywhere and from around the incumbents: at least a quarter as many as are drawn without constraints, if that many are
+// found.
 std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const {
     const std::size_t d = box_.dims(), blocks = d + 2, n_uniform = options_.n_uniform, n_local = incumbents.rows > 0 ? options_.n_local : 0;
-    std::vector<double> rows((n_uniform + n_local) * d);
-    const Matrix all{rows.data(), n_uniform + n_local, d};
-    draw_everywhere(stream, blocks, all.slice(0, n_uniform));
-    draw_around(incumbents, stream, blocks, all.slice(n_uniform, n_local));
-    if (!feasible) return rows;
-    keep_acceptable(rows, feasible, RowSet(d));
-    return rows;
+    const std::size_t n = n_uniform + n_local;
+    std::vector<double> found;
+    for (std::size_t drawn = 0; drawn < kMostDrawn && found.size() < n * d / 4; drawn += n) {
+        std::vector<double> rows(n * d);
+        const Matrix all{rows.data(), n, d};
+        draw_everywhere(stream, blocks, drawn, all.slice(0, n_uniform));
+        draw_around(incumbents, stream, blocks, drawn + n_uniform, all.slice(n_uniform, n_local));
+        if (!feasible) return rows;
+        keep_acceptable(rows, feasible, RowSet(d));
+        found.insert(found.end(), rows.begin(), rows.end());
+    }
+    return found;
 }
 
 // The best of the rows that are apart and not seen.
@@ -289,7 +296,7 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     process_.joint({z.data(), q, f}, drawn.data(), {covariance.data(), q, q});
     Cholesky factor;
     factor.factor({covariance.data(), q, q});
-    const auto used = static_cast<std::uint32_t>((options_.n_uniform + options_.n_local) * (d + 2));   // blocks of the candidates
+    const auto used = static_cast<std::uint32_t>(2 * kMostDrawn * (d + 2));   // blocks of the candidates, and more
     stream.uniform(deviates.data(), q, used);
     for (double& u : deviates) u = ndtri(std::max(u, 0x1p-54));
     *value = -std::numeric_limits<double>::infinity();

@@ -59,8 +59,8 @@ private:
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<double> bounds(ConstMatrix rows) const;
     std::vector<Valued> evaluate_best(ConstMatrix rows, const RowSet& seen) const;
-    void draw_everywhere(const Stream& stream, std::size_t blocks, Matrix out) const;
-    void draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, Matrix out) const;
+    void draw_everywhere(const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
+    void draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
     std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const;
     std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
     bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;

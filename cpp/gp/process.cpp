@@ -240,6 +240,7 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
 
 void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
     const std::size_t q = z.rows, n = size(), f = features_.size(), g = effects_.size();
+    if (q == 0) return;
     Queries at = queries(z, false);
     times_alpha({at.k.data(), q, n}, mean);
     cholesky_.solve_lower({at.k.data(), q, n});
@@ -254,7 +255,7 @@ void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
     int size = static_cast<int>(q), points = static_cast<int>(n), effects = static_cast<int>(g);
     double minus_one = -1.0;
     if (g > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &effects, &kOne, at.effects.data(), &effects, &kOne, covariance.data, &size);
-    if (q > 0 && n > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &points, &minus_one, at.k.data(), &points, &kOne, covariance.data, &size);
+    if (n > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &points, &minus_one, at.k.data(), &points, &kOne, covariance.data, &size);
 }
 
 }  // namespace hpo

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMaxExtra = 125;   // pending trials for which the pool still grows; beyond, its window moves on
-constexpr std::size_t kMaxCandidates = 1024;   // that are drawn before none of them is feasible
+constexpr std::size_t kMaxCandidates = 1 << 14;   // that are drawn before none of them is feasible
 
 }  // namespace
 

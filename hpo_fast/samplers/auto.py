@@ -28,6 +28,8 @@ class Auto:
     more                           :class:`TPE`, whose cost does not grow with the history
     =============================  ================================================================================
 
+    While all trials told are equally good, or none has succeeded, there is nothing to model: points of the sequence again.
+
     From ``1.5 * n_startup`` trials on (at least 10) TPE takes over while the GP predicts next to nothing: less than 0.2 of the variance of
     the targets, of each from the others, or its covariance cannot be factored. On a plateau with rare good regions it would explore
     without end.
@@ -109,7 +111,7 @@ class AutoEngine:
 
     def _why_not_gp(self) -> str:
         """Why TPE has all trials; empty if it has not."""
-        if self._told < max(1.5 * self._sampler.n_startup, _FEW):
+        if self._told < max(1.5 * self._sampler.n_startup, _FEW) or self._gp.is_flat:
             return ""
         try:
             skill = self._gp.skill()

@@ -37,9 +37,9 @@ class TrialInfo(NamedTuple):
     reason: str
 
 
-def startup_info(told: int, n_startup: int) -> TrialInfo:
-    """Of a start-up point of a model that waits for `n_startup` trials, and for one that succeeded."""
-    reason = f"start-up: {told} of {n_startup} trials told" if told < n_startup else "no trial has succeeded yet"
+def startup_info(told: int, n_startup: int, otherwise: str = "no trial has succeeded yet") -> TrialInfo:
+    """Of a start-up point of a model that waits for `n_startup` trials, and for what `otherwise` says is missing."""
+    reason = f"start-up: {told} of {n_startup} trials told" if told < n_startup else otherwise
     return TrialInfo("sobol", told, None, reason)
 
 

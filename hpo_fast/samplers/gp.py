@@ -29,7 +29,8 @@ class GP:
     Parameters
     ----------
     n_startup : int, default 10
-        Trials told before the model is used; until then points of a scrambled Sobol sequence are suggested.
+        Trials told before the model is used; until then, and while all trials told are equally good, points of a scrambled Sobol sequence
+        are suggested.
     kernel : {"matern52", "matern32", "rbf"}
         Covariance as a function of the scaled distance.
     acquisition : {"lcb", "log_ei", "log_pi", "thompson"}
@@ -167,7 +168,7 @@ class GPEngine:
         self._space = space
         self._sampler = sampler
         self._history = History(space)   # of targets
-        self._any_finite = False
+        self.is_flat = True   # nothing told differs from the rest
         self._startup = _core.SobolRows(space.box, seed)
         options = _core.GpOptions(
             smoothness=KERNELS.index(sampler.kernel),
@@ -189,12 +190,13 @@ class GPEngine:
     def tell(self, rows: np.ndarray, targets: np.ndarray) -> None:
         told = len(self._history)
         self._history.append(np.arange(told, told + len(rows)), rows, targets)
-        self._any_finite = self._any_finite or bool(np.isfinite(targets).any())
+        self.is_flat = self.is_flat and bool((targets == self._history.values[:1]).all())
 
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
         told = len(self._history)
-        if told < self._sampler.n_startup or not self._any_finite:
-            return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup))
+        if told < self._sampler.n_startup or self.is_flat:
+            why = "all trials told are equally good" if np.isfinite(self._history.values[:1]).any() else "no trial has succeeded yet"
+            return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
             known, targets, theta, n_factored, noise = self.model()
             rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise)
@@ -226,7 +228,8 @@ class GPEngine:
         return np.concatenate([self._kept(point), np.arange(point, len(self._history))])
 
     def skill(self) -> float:
-        """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean.
+        """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean,
+        0 if they are equal.
 
         Failures are among what it predicts from, not among what it must predict.
 
@@ -250,8 +253,8 @@ class GPEngine:
             noise = math.exp(theta[rows.shape[1] + 1])
             residuals = (targets - mean) / np.maximum(1.0 - variance / noise, 1e-9)   # what is known without an observation is never quite all
             told = np.isfinite(values)
-            unexplained = np.mean(residuals[told] ** 2) / (np.var(targets[told]) or 1.0) if told.any() else 0.0
-            self._skill = (point, 1.0 - float(unexplained))
+            spread = float(np.var(targets[told])) if told.any() else 0.0
+            self._skill = (point, 1.0 - float(np.mean(residuals[told] ** 2)) / spread if spread > 1e-12 else 0.0)
         return self._skill[1]
 
     def _kept(self, point: int) -> np.ndarray:

@@ -71,6 +71,12 @@ def test_where_the_gp_cannot_be_factored_tpe_is_asked(monkeypatch):
     assert run(12, Auto(n_startup=5)).ask().info.reason.endswith("the Gaussian process predicts 0.12 of the variance")
 
 
+def test_a_plateau_is_searched_evenly_and_one_with_failures_by_tpe():
+    assert set(models(lambda i, p: 0.0, n=39)) == {"sobol"}
+    assert set(models(lambda i, p: None, n=39)) == {"sobol"}
+    assert set(models(lambda i, p: 0.0 if p["x"] < 0 else None, n=39)[10:]) == {"tpe"}
+
+
 def test_it_asks_what_its_models_would():
     for n, other in ((15, GP()), (1005, TPE())):
         X = SPACE.sample(n, seed=1)

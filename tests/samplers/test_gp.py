@@ -52,7 +52,7 @@ def test_the_schedule_is_a_function_of_the_number_alone():
 
 
 @pytest.mark.parametrize("values", [
-    [1e300, -1e300, 1e-300, 0.0], [5.0, 5.0, 5.0, 5.0], [np.nan, 1.0, np.inf, 1.0], [1e308, -1e308, 1e308, 2.0], [1e-320, 0.0, 2e-320, 1.0],
+    [1e300, -1e300, 1e-300, 0.0], [5.0, 5.0, 5.0, np.inf], [np.nan, 1.0, np.inf, 1.0], [1e308, -1e308, 1e308, 2.0], [1e-320, 0.0, 2e-320, 1.0],
 ])  # fmt: skip
 def test_targets_of_any_size(values):
     opt = hf.Optimizer(BOWL, GP(n_startup=1), seed=1)
@@ -75,6 +75,29 @@ def test_one_observation_duplicates_and_a_space_of_one_point():
     opt.tell(opt.ask(), 1.0)
     with pytest.raises(hf.SpaceExhausted):
         opt.ask()
+
+
+@pytest.mark.parametrize(("value", "reason"), [(3.0, "equally good"), (None, "succeeded")])
+def test_where_all_trials_are_equal_the_sequence_goes_on(value, reason):
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    opt, points = hf.Optimizer(space, "gp", seed=5), hf.Optimizer(space, "sobol", seed=5)
+    for i in range(30):
+        t = opt.ask()
+        assert t.params == points.ask().params
+        opt.tell(t, value)
+        assert t.info.model == "sobol" and (i < 10 or reason in t.info.reason)
+    opt.tell(opt.ask(), 1.0)
+    assert opt.ask().info.model == "gp"
+
+
+def test_it_models_inside_tight_constraints():
+    factors = {name: hf.Int(1, 120) for name in "abc"}
+    opt = hf.Optimizer(hf.Space(factors).require(lambda p: p.a * p.b * p.c == 3600), "gp", seed=1)
+    for _ in range(40):
+        t = opt.ask()
+        opt.tell(t, abs(t["a"] - 40) + abs(t["b"] - 9) + abs(t["c"] - 10))
+    assert opt.best_value == 0
+    assert [t.info.model for t in opt.ask(5)].count("gp") >= 4
 
 
 def test_a_region_of_crashes_is_avoided_and_one_crash_is_not_fatal():
@@ -194,9 +217,15 @@ def test_the_skill_is_that_of_leaving_out_one_after_the_other(noise):
     assert engine.skill() == pytest.approx(wanted, rel=1e-6, abs=1e-9)
 
 
-def test_the_skill_of_equal_targets_is_perfect_and_of_noise_there_is_none():
+def test_there_is_no_skill_at_equal_targets_and_at_noise():
     X = BOWL.sample(60, seed=3)
-    for y, low, high in ((np.full(60, 2.0), 1.0, 1.0), (np.full(60, np.inf), 1.0, 1.0), (np.random.default_rng(0).random(60), -9.0, 0.3)):
+    some_failed = np.where(np.arange(60) % 3 > 0, 2.0, np.inf)
+    for y, low, high in (
+        (np.full(60, 2.0), 0, 0),
+        (np.full(60, np.inf), 0, 0),
+        (some_failed, 0, 0),
+        (np.random.default_rng(0).random(60), -9.0, 0.3),
+    ):
         engine = GP().start(BOWL, 0, 1)
         engine.tell(X, y)
         assert low <= engine.skill() <= high
