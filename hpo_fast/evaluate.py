@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -93,14 +93,11 @@ class Functions:
     def _evaluate(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 1:
             return np.array([self.violated(self.codec.params(rows)[0], rows) is None])
-        values, single = self._configs(rows)
-        active, kept = self._active(rows), np.arange(len(rows))
+        table, kept = _Table(self, rows), np.arange(len(rows))
         for f in self.requirements:
             if len(kept) == 0:
                 break
-            # A requirement may rely on those before it.
-            columns = partial(Columns, values, active, kept if len(kept) < len(rows) else slice(None))
-            kept = kept[f.truth(f.many(columns, len(kept), lambda i: single(kept[i])))]   # noqa: B023 (called at once)
+            kept = kept[f.truth(table.results(f, self.names, kept))]   # a requirement may rely on those before it
         ok = np.zeros(len(rows), dtype=bool)
         ok[kept] = True
         return ok
@@ -114,44 +111,44 @@ class Functions:
 
     # -- configurations as the functions see them --------------------------------------------------------------------------
 
+    @property
+    def names(self) -> list[str]:
+        """Of the parameters, then of what is derived."""
+        return [*self.parameters, *self.derived]
+
+    def before(self, name: str) -> list[str]:
+        """The names that a derived parameter sees."""
+        return self.names[: self.names.index(name)]
+
     def config(self, params: Mapping[str, Any], row: np.ndarray) -> Config:
-        """One configuration, given with its row (1, d): every parameter, and what is derived from them."""
-        values: dict[str, Any] = {}
-        active: dict[str, Any] = {}
-        for name, p in self.parameters.items():
-            active[name] = np.bool_(name in params)
-            values[name] = params[name] if name in params else _absent(p)
-        config = Config(values, active)
-        for name, f in self.derived.items():
-            values[name] = self._one(f, config, row)
-        return config
+        """One configuration, given with its row (1, d): every parameter, and what is derived from them when it is read."""
+        values = {name: params[name] if name in params else _absent(p) for name, p in self.parameters.items()}
+        active = {name: np.bool_(name in params) for name in self.parameters}
+        if not self.derived:
+            return Config(values, active)
+
+        def value(name: str) -> Any:
+            if name not in values:
+                values[name] = self._one(self.derived[name], Config(_Lazy(self.before(name), value), active), row)
+            return values[name]
+
+        return Config(_Lazy(self.names, value), active)
 
     def _one(self, f: Function, config: Config, row: np.ndarray) -> Any:
         """f of a configuration; a vectorised one gets it as columns of length one."""
         if not f.vectorized:
             return f.one(config)
-        derived = {name: column([config[name]]) for name in self.derived if name in config}
-        return f.one(Config(self.searched(row) | derived, self._active(row)))
+        searched = self.searched(row)
+        visible = [name for name in self.names if name in config]
+        values = _Lazy(visible, lambda name: searched[name] if name in searched else column([config[name]]))
+        return f.one(Config(values, self.active(row)))
 
     def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), searched and derived."""
-        return self._configs(rows)[0]
-
-    def _configs(self, rows: np.ndarray) -> tuple[dict[str, np.ndarray], Callable[[int], Config]]:
-        """Columns for the functions, derived ones included, and a function that gives configuration i by itself."""
-        values = self.searched(rows)
-        columns = partial(Columns, values, self._active(rows), slice(None))
-        cache: dict[int, Config] = {}
-
-        def single(i: int) -> Config:
-            if i not in cache:
-                row = rows[i : i + 1]
-                cache[i] = self.config(self.codec.params(row)[0], row)
-            return cache[i]
-
-        for name, f in self.derived.items():
-            values[name] = f.many(columns, len(rows), single)
-        return values, single
+        if not self.derived:
+            return self.searched(rows)
+        table, everything = _Table(self, rows), np.arange(len(rows))
+        return {name: table.column(name, everything) for name in self.names}
 
     def searched(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), without the derived ones."""
@@ -173,8 +170,61 @@ class Functions:
             columns[name] = values
         return columns
 
-    def _active(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def active(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns by name of rows (n, d): which configurations have the parameter."""
         return {name: ~np.isnan(rows[:, j]) for j, name in enumerate(self.parameters)}
+
+
+class _Lazy(Mapping[str, Any]):
+    """Values that are made when they are read."""
+
+    def __init__(self, names: Sequence[str], of: Callable[[str], Any]) -> None:
+        self._names, self._of = names, of
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _Table:
+    """Configurations as columns: what is derived only where a function reads it."""
+
+    def __init__(self, functions: Functions, rows: np.ndarray) -> None:
+        self._functions, self._rows = functions, rows
+        self._searched, self._active = functions.searched(rows), functions.active(rows)
+        self._derived: dict[str, tuple[np.ndarray, np.ndarray]] = {}   # the configurations at which it was computed, and the results
+        self._configs: dict[int, Config] = {}
+
+    def results(self, f: Function, names: Sequence[str], kept: np.ndarray) -> np.ndarray:
+        """f, which sees `names`, of the configurations `kept`: ascending, none that an earlier call left out."""
+        values = _Lazy(names, lambda name: self.column(name, kept))
+        active = _Lazy(list(self._active), lambda name: self._of(self._active[name], kept))
+        return f.many(partial(Columns, values, active), len(kept), lambda i: self._config(int(kept[i])))
+
+    def column(self, name: str, kept: np.ndarray) -> np.ndarray:
+        """The column of a parameter at the configurations `kept`."""
+        if name in self._searched:
+            return self._of(self._searched[name], kept)
+        if name not in self._derived:
+            self._derived[name] = kept, self.results(self._functions.derived[name], self._functions.before(name), kept)
+        known, results = self._derived[name]
+        return results if len(known) == len(kept) else results[np.searchsorted(known, kept)]
+
+    def _of(self, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        return values if len(kept) == len(values) else values[kept]
+
+    def _config(self, i: int) -> Config:
+        if i not in self._configs:
+            row = self._rows[i : i + 1]
+            self._configs[i] = self._functions.config(self._functions.codec.params(row)[0], row)
+        return self._configs[i]
 
 
 def _absent(p: Parameter) -> Any:

@@ -3,7 +3,8 @@
 A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). In Python it
 is called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
 configuration by configuration where it cannot (``if``, ``and``, ``math.log``, ints that might not fit 64 bits). A requirement is
-asked only about configurations that satisfy those before it.
+asked only about configurations that satisfy those before it, and a derived parameter is computed where a function reads it: after
+``require(lambda p: p.n > 0)`` both may divide by ``p.n``.
 
 An inactive parameter is NaN if it is a number, else None; ``p.active("momentum")`` says which it is. Comparisons with NaN
 are False, so a constraint on a conditional parameter reads ``~p.active("momentum") | (p.momentum < 0.9)``.
@@ -78,13 +79,13 @@ class Config:
 
 
 class Columns(Config):
-    """The columns of the configurations `kept`, as arrays of the type `kind`: made when they are read."""
+    """Columns as arrays of the type `kind`."""
 
-    __slots__ = ("__kept", "__kind")
+    __slots__ = ("__kind",)
 
-    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kept: Any, kind: type[np.ndarray]) -> None:
+    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kind: type[np.ndarray]) -> None:
         super().__init__(values, active)
-        self.__kept, self.__kind = kept, kind
+        self.__kind = kind
 
     def __getitem__(self, name: str) -> Any:
         return self.__column(super().__getitem__(name))
@@ -96,7 +97,7 @@ class Columns(Config):
         return self.__column(super().active(name))
 
     def __column(self, values: Any) -> Any:
-        return values[self.__kept].view(self.__kind) if isinstance(values, np.ndarray) else values
+        return values.view(self.__kind) if isinstance(values, np.ndarray) else values
 
 
 class _Careful(np.ndarray):

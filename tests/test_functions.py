@@ -112,6 +112,27 @@ def test_choices_that_are_numbers_are_nan_where_they_do_not_exist():
     np.testing.assert_array_equal(hf.Grid(s).columns()["rate"], [0, 0.1, 0.5, np.nan])
 
 
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_a_requirement_guards_what_is_derived(vectorized):
+    def inverse(p):
+        if np.any(p.n == 0):
+            raise ZeroDivisionError
+        return 12 / p.n
+
+    s = hf.Space({"n": hf.Int(0, 5), "m": hf.Int(0, 5)}).require(lambda p: p.n > 0)
+    s = s.derive("inverse", inverse, vectorized=vectorized).derive("twice", lambda p: 2 * p.inverse)
+    s = s.require(lambda p: p.m != 3).require(lambda p: p.twice + p.m < 18, vectorized=vectorized)
+    expected = [
+        {"n": n, "m": m, "inverse": 12 / n, "twice": 24 / n} for n in range(1, 6) for m in range(6) if m != 3 and 24 / n + m < 18
+    ]
+    grid = hf.Grid(s)
+    assert list(grid) == expected
+    assert grid.columns()["twice"].tolist() == [c["twice"] for c in expected]
+    assert sorted(t["n"] for t in hf.Optimizer(s, "tpe", seed=1).ask(99)) == sorted(c["n"] for c in expected)
+    best = hf.scan(grid, lambda c: c["twice"], on="columns", top=2)
+    assert best.configs == sorted(expected, key=lambda c: c["twice"])[:2] and best.n_feasible == len(expected)
+
+
 @pytest.mark.parametrize("name", ["_active", "_values", "_kept", "of", "careful", "column", "fn"])
 def test_a_parameter_may_have_any_name(name):
     s = hf.Space({name: hf.Int(0, 3)})
