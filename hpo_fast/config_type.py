@@ -7,7 +7,7 @@ vectorise:
 
     Float                                     float64, NaN if inactive
     Int                                       int64; if conditional float64, NaN if inactive
-    choices that are all ints or all floats   likewise, from a table
+    choices that are all ints or all floats   likewise, from a table; if conditional, so are ints beside floats
     choices that are all numbers or bools     a number or bool, from a table, if unconditional
     other choices                             :class:`ChoiceType`
 
@@ -172,9 +172,11 @@ def _refuse(reason: str) -> NoReturn:
 def _choice_table(p: Parameter) -> np.ndarray | None:
     """The numbers of choices that are read as such, not as a ChoiceType."""
     assert isinstance(p, (Categorical, Ordinal))
+    if p.condition is not None:
+        return None if p.numbers is None else p.numbers.astype(np.float64)
     if (plain := p.values(np.arange(p.levels))).dtype != object:
-        return plain.astype(np.float64) if p.condition is not None else plain
-    return _numbers(tuple(p.choices)) if p.condition is None and None not in p.choices else None
+        return plain
+    return _numbers(tuple(p.choices)) if None not in p.choices else None
 
 
 def _value_type(p: Parameter) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ class Functions:
     box, codec : _core.Box, _core.Codec
         Their encoding.
     derived : dict of str to Function
-        In the order in which they are computed; each sees those before it, a requirement sees them all.
+        Each sees those before it, a requirement sees them all.
     requirements : tuple of Function
     """
 
@@ -44,6 +44,8 @@ class Functions:
     ) -> None:
         self.parameters, self.box, self.codec = parameters, box, codec
         self.derived, self.requirements = derived or {}, requirements
+        self.names = dict.fromkeys([*parameters, *self.derived])   # as sets in order: of all, and of what a derived parameter sees
+        self.before = {name: dict.fromkeys([*parameters, *list(self.derived)[:k]]) for k, name in enumerate(self.derived)}
         self._native: _core.Constraint | None = None
         self._asked = 0.0
 
@@ -97,7 +99,7 @@ class Functions:
         for f in self.requirements:
             if len(kept) == 0:
                 break
-            kept = kept[f.truth(table.results(f, self.names, kept))]   # a requirement may rely on those before it
+            kept = kept[self._truth(f, table.results(f, self.names, kept))]   # a requirement may rely on those before it
         ok = np.zeros(len(rows), dtype=bool)
         ok[kept] = True
         return ok
@@ -107,18 +109,12 @@ class Functions:
         if not self.requirements:
             return None
         config = self.config(params, row)
-        return next((f for f in self.requirements if not f.truth([self._one(f, config, row)])[0]), None)
+        return next((f for f in self.requirements if not self._truth(f, [self._one(f, config, row)])[0]), None)
+
+    def _truth(self, f: Function, results: np.ndarray | list[Any]) -> np.ndarray:
+        return f.truth(results, any(derived.inverts for derived in self.derived.values()))
 
     # -- configurations as the functions see them --------------------------------------------------------------------------
-
-    @property
-    def names(self) -> list[str]:
-        """Of the parameters, then of what is derived."""
-        return [*self.parameters, *self.derived]
-
-    def before(self, name: str) -> list[str]:
-        """The names that a derived parameter sees."""
-        return self.names[: self.names.index(name)]
 
     def config(self, params: Mapping[str, Any], row: np.ndarray) -> Config:
         """One configuration, given with its row (1, d): every parameter, and what is derived from them when it is read."""
@@ -129,7 +125,7 @@ class Functions:
 
         def value(name: str) -> Any:
             if name not in values:
-                values[name] = self._one(self.derived[name], Config(_Lazy(self.before(name), value), active), row)
+                values[name] = self._one(self.derived[name], Config(_Lazy(self.before[name], value), active), row)
             return values[name]
 
         return Config(_Lazy(self.names, value), active)
@@ -139,7 +135,7 @@ class Functions:
         if not f.vectorized:
             return f.one(config)
         searched = self.searched(row)
-        visible = [name for name in self.names if name in config]
+        visible = {name: None for name in self.names if name in config}
         values = _Lazy(visible, lambda name: searched[name] if name in searched else column([config[name]]))
         return f.one(Config(values, self.active(row)))
 
@@ -178,13 +174,18 @@ class Functions:
 class _Lazy(Mapping[str, Any]):
     """Values that are made when they are read."""
 
-    def __init__(self, names: Sequence[str], of: Callable[[str], Any]) -> None:
+    __slots__ = ("_names", "_of")
+
+    def __init__(self, names: Mapping[str, Any], of: Callable[[str], Any]) -> None:
         self._names, self._of = names, of
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._names:
             raise KeyError(name)
         return self._of(name)
+
+    def __contains__(self, name: object) -> bool:   # Mapping would make the value
+        return name in self._names
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -202,10 +203,10 @@ class _Table:
         self._derived: dict[str, tuple[np.ndarray, np.ndarray]] = {}   # the configurations at which it was computed, and the results
         self._configs: dict[int, Config] = {}
 
-    def results(self, f: Function, names: Sequence[str], kept: np.ndarray) -> np.ndarray:
+    def results(self, f: Function, names: Mapping[str, Any], kept: np.ndarray) -> np.ndarray:
         """f, which sees `names`, of the configurations `kept`: ascending, none that an earlier call left out."""
         values = _Lazy(names, lambda name: self.column(name, kept))
-        active = _Lazy(list(self._active), lambda name: self._of(self._active[name], kept))
+        active = _Lazy(self._active, lambda name: self._of(self._active[name], kept))
         return f.many(partial(Columns, values, active), len(kept), lambda i: self._config(int(kept[i])))
 
     def column(self, name: str, kept: np.ndarray) -> np.ndarray:
@@ -213,7 +214,7 @@ class _Table:
         if name in self._searched:
             return self._of(self._searched[name], kept)
         if name not in self._derived:
-            self._derived[name] = kept, self.results(self._functions.derived[name], self._functions.before(name), kept)
+            self._derived[name] = kept, self.results(self._functions.derived[name], self._functions.before[name], kept)
         known, results = self._derived[name]
         return results if len(known) == len(kept) else results[np.searchsorted(known, kept)]
 
@@ -229,5 +230,4 @@ class _Table:
 
 def _absent(p: Parameter) -> Any:
     """How a function sees the parameter while it is inactive."""
-    of_choices = isinstance(p, (Categorical, Ordinal)) and not all(type(c) in (int, float) for c in p.choices)
-    return None if of_choices else math.nan
+    return None if isinstance(p, (Categorical, Ordinal)) and p.numbers is None else math.nan

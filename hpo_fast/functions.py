@@ -2,7 +2,7 @@
 
 A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). In Python it
 is called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
-configuration by configuration where it cannot (``if``, ``and``, ``math.log``, ints that might not fit 64 bits). A requirement is
+configuration by configuration where it cannot (``if``, ``and``, ``math.log``, division by zero, ints that might not fit 64 bits). A requirement is
 asked only about configurations that satisfy those before it, and a derived parameter is computed where a function reads it: after
 ``require(lambda p: p.n > 0)`` both may divide by ``p.n``.
 
@@ -33,10 +33,11 @@ with columns of length one for a single configuration, and never compiled. Colum
 from __future__ import annotations
 
 import dis
+import functools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class FunctionError(ValueError):
 class Config:
     """What a user function gets: the values of one configuration, or the columns (n,) of many."""
 
-    __slots__ = ("__active", "__values")   # mangled, as all names here: they are no parameter's
+    __slots__ = ("__active", "__values")   # mangled: no parameter's names (one that is called "active" is p["active"])
 
     def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any]) -> None:
         self.__values = values
@@ -62,6 +63,8 @@ class Config:
             raise KeyError(f"no parameter {name!r}; there are {', '.join(self.__values)}") from None
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):   # what copy and pickle ask about before there are values
+            raise AttributeError(name)
         try:
             return self.__values[name]
         except KeyError:
@@ -74,7 +77,8 @@ class Config:
         """Whether the parameter exists in this configuration (a NumPy bool, or an array of them)."""
         if name in self.__active:
             return self.__active[name]
-        self[name]   # an error if there is none
+        if name not in self:
+            self[name]   # the error
         return np.True_   # a derived parameter
 
 
@@ -101,12 +105,15 @@ class Columns(Config):
 
 
 class _Careful(np.ndarray):
-    """A column that raises where ints might wrap around, where truth values are added (``or`` to NumPy) and where it would be changed."""
+    """A column that raises where ints might wrap around, where truth values are added (``or`` to NumPy), where something is divided by
+    zero and where it would be changed."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or "out" in kwargs:
             return NotImplemented
         plain = [x.view(np.ndarray) if isinstance(x, _Careful) else x for x in inputs]
+        if ufunc in _DIVISIONS and not np.all(plain[1]):
+            raise ZeroDivisionError
         result = ufunc(*plain, **kwargs)
         if ufunc in _LARGEST and result.dtype.kind in "bi":
             limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
@@ -118,6 +125,7 @@ class _Careful(np.ndarray):
         return _careful(super().__array_function__(*call))
 
 
+_DIVISIONS = (np.divide, np.floor_divide, np.remainder, np.divmod)
 _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
     np.add: operator.add,
     np.subtract: operator.add,
@@ -151,7 +159,7 @@ class Function:
         Takes columns only and returns an array (n,).
     """
 
-    __slots__ = ("fn", "inverts", "role", "vectorized")
+    __slots__ = ("fn", "role", "vectorized")
 
     def __init__(self, fn: Callable[[Any], Any], role: str, vectorized: bool = False) -> None:
         if not callable(fn):
@@ -161,7 +169,18 @@ class Function:
         self.fn = fn
         self.role = role
         self.vectorized = bool(vectorized)
-        self.inverts = not vectorized and isinstance(fn, FunctionType) and any(i.opname == "UNARY_INVERT" for i in dis.get_instructions(fn))
+
+    @property
+    def inverts(self) -> bool:
+        """Whether ``~`` occurs in it."""
+        return not self.vectorized and isinstance(self.fn, FunctionType) and "UNARY_INVERT" in _operations(self.fn.__code__)
+
+    @property
+    def _may_invert(self) -> bool:
+        """Whether ``~`` occurs in it or may occur in what it calls."""
+        if self.vectorized:
+            return False
+        return not isinstance(self.fn, FunctionType) or any(op == "UNARY_INVERT" or op.startswith("CALL") for op in _operations(self.fn.__code__))
 
     def one(self, config: Config) -> Any:
         """The result for one configuration of plain values; of columns of length one, if the function is vectorised."""
@@ -171,7 +190,11 @@ class Function:
         try:
             return self.fn(config)
         except Exception as error:
-            raise ValueError(f"{self.role}: the function failed with {type(error).__name__}: {error}") from error
+            if hasattr(error, "hpo_fast_role"):   # of a derived parameter that it reads
+                raise
+            failed = ValueError(f"{self.role}: the function failed with {type(error).__name__}: {error}")
+            failed.hpo_fast_role = self.role  # type: ignore[attr-defined]
+            raise failed from error
 
     def many(self, columns: Callable[[type[np.ndarray]], Columns], n: int, single: Callable[[int], Config]) -> np.ndarray:
         """The results (n,) for columns, as arrays of the type that is asked for; `single(i)` is configuration i by itself.
@@ -197,16 +220,23 @@ class Function:
             raise ValueError(f"{self.role}: with vectorized=True the function gets columns ({n},) and must return an array ({n},), got {got}")
         return result
 
-    def truth(self, results: np.ndarray | list[Any]) -> np.ndarray:
-        """Results as bools (n,), or a ValueError if one has no clear truth value."""
+    def truth(self, results: np.ndarray | list[Any], reads_inverted: bool = False) -> np.ndarray:
+        """Results as bools (n,), or a ValueError if one has no clear truth value; `reads_inverted`: it may read what ``~`` gave elsewhere."""
         for value in results if not isinstance(results, np.ndarray) or results.dtype.kind not in "biuf" else ():
             if not isinstance(value, (bool, int, float, np.bool_, np.number)):
                 raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
         numbers = np.asarray(results)
         true = np.asarray(numbers != 0)
-        if self.inverts and numbers.dtype.kind == "i":   # ~(p.a < 3) is False for arrays, -2 for a Python bool
-            true &= numbers != ~True
+        if self._may_invert or reads_inverted:   # ~(p.a < 3) is False for arrays, -2 for a Python bool
+            true &= np.asarray(numbers != ~True)
         return true
+
+
+@functools.lru_cache(maxsize=1024)
+def _operations(code: CodeType) -> frozenset[str]:
+    """What the instructions of a function are, those of functions within it among them."""
+    within = (_operations(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return frozenset(i.opname for i in dis.get_instructions(code)).union(*within)
 
 
 def column(values: Sequence[Any]) -> np.ndarray:

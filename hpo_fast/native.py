@@ -21,6 +21,7 @@ import functools
 import inspect
 import linecache
 import operator
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -185,7 +186,7 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
         for part in (fn, *made.values()):
             _check_texts(part)
     except Exception as error:
-        place = _place(error, {part.__code__.co_filename for part in made})
+        place = _place(error, {os.path.abspath(part.__code__.co_filename) for part in made})
         raise config_type.failure or _error(function, _reason(error), place) from error
     return fn
 
@@ -266,9 +267,8 @@ def _error(function: Function, reason: str, place: tuple[str, int] | None = None
 def _place(error: Exception, files: set[str]) -> tuple[str, int] | None:
     """The innermost place in one of the files, not within numba, that an error of numba tells of."""
     for path, line in re.findall(r'(?:File "| at )([^"\n]+?)(?:", line | \()(\d+)', re.sub(r"\x1b\[[0-9;]*m", "", str(error))):
-        for file in files:
-            if file.endswith(path):
-                return file, int(line)
+        if (file := os.path.abspath(path)) in files:   # numba writes some of them relative to the working directory
+            return file, int(line)
     return None
 
 

@@ -161,7 +161,7 @@ class Optimizer:
             try:
                 while self._queue and len(trials) < wanted:
                     if self._seen.contains(self._queue[0][0][None])[0]:   # pending or told since it was enqueued
-                        del self._queue[0]
+                        self._enqueued.discard(self._queue.pop(0)[0].tobytes())
                     else:
                         trials.append(self._ask_queued())
                 if len(trials) < wanted:

@@ -479,8 +479,21 @@ class _Choices(Parameter):
         array[:] = self.choices
         return array
 
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """The choices as an array of numbers if they all are, ints beside floats as floats; None if they are not, or not exactly."""
+        if self._values.dtype != object:
+            return self._values
+        if not all(type(c) in (int, float) for c in self.choices):
+            return None
+        try:
+            table = np.array(self.choices, dtype=np.float64)
+        except OverflowError:
+            return None
+        return table if all(a == b or b != b for a, b in zip(table.tolist(), self.choices, strict=True)) else None
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_index", "_values", "masses")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_index", "_values", "masses", "numbers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

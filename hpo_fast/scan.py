@@ -42,7 +42,7 @@ class ScanResult:
         Positions in the stream, best first: int64, or Python ints beyond 64 bits.
     scores : array (k,) of float
     configs : list of k dicts
-        Without derived parameters where the Python function of one of them raises: compiled code gives inf or NaN there, as NumPy does.
+        Without a derived parameter where its Python function raises: compiled code gives inf or NaN there, as NumPy does.
     n_seen, n_feasible : int
         Positions read, and those that satisfy the requirements and `where`.
     next : int
@@ -344,19 +344,27 @@ def _elsewhere(
 def _result(job: _Job, found: _core.Scan, end: int, seconds: float, key: tuple[Any, ...]) -> ScanResult:
     best = found.best
     positions = [position for _, position in best]
-    configs = [_config(job.stream.space, job.stream.core.rows(p, 1)) for p in positions]
+    rows = [job.stream.core.rows(p, 1) for p in positions]
+    configs = _configs(job.stream.space, np.concatenate(rows)) if rows else []
     indices = np.array(positions, dtype=np.int64 if job.stream.size < 2**63 else object)
     scores = np.array([s for s, _ in best]) * (1.0 if job.minimize else -1.0)
     space = job.stream.space
     return ScanResult(indices, scores, configs, found.seen, found.feasible, end, seconds, key, dict(space.parameters), space.derived)
 
 
-def _config(space: Space, row: np.ndarray) -> dict[str, Any]:
-    """The configuration of a row (1, d) that was scanned: what was found must not be lost to a derived parameter that raises now."""
+def _configs(space: Space, rows: np.ndarray) -> list[dict[str, Any]]:
+    """The configurations of rows that were scanned: what was found must not be lost to a derived parameter that raises now."""
     try:
-        return space.params(row)[0]
+        return space.params(rows)
     except ValueError:
-        return space.functions.codec.params(row)[0]
+        functions = space.functions
+        configs: list[dict[str, Any]] = functions.codec.params(rows)
+        for i, params in enumerate(configs):
+            config = functions.config(params, rows[i : i + 1])
+            for name in functions.derived:
+                with contextlib.suppress(ValueError):
+                    params[name] = config[name]
+        return configs
 
 
 def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads: int = 1) -> int:

@@ -135,7 +135,7 @@ class Space(Interchange):
 
     @property
     def derived(self) -> list[str]:
-        """Names of the derived parameters, in the order in which they are computed."""
+        """Names of the derived parameters, in the order in which they were added."""
         return list(self._functions.derived)
 
     @property

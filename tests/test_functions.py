@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import pickle
@@ -69,6 +70,10 @@ def test_requirements_of_every_style(name, n):
     assert got.tolist() == expected
 
 
+def negated(x):
+    return ~x
+
+
 @pytest.mark.parametrize(
     ("fn", "oracle"),
     [
@@ -76,11 +81,14 @@ def test_requirements_of_every_style(name, n):
         (lambda p: ~(p.rank < 3) & ~(p.batch == 8), lambda c: c["rank"] >= 3 and c["batch"] != 8),
         (lambda p: ~(p.rank < 3) | (p.batch == 8), lambda c: c["rank"] >= 3 or c["batch"] == 8),
         (lambda p: ~(p.rank < 3) ^ (p.batch == 8), lambda c: (c["rank"] >= 3) != (c["batch"] == 8)),
+        (lambda p: ~(p.rank < 3) if p.batch == 8 else p.rank >= 3, lambda c: c["rank"] >= 3),
+        (lambda p: negated(p.rank < 3), lambda c: c["rank"] >= 3),
+        (lambda p: p.big, lambda c: c["rank"] >= 3),
     ],
 )
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_tilde_is_not_for_one_configuration_as_for_many(fn, oracle, compiled):
-    s = space().require(fn)
+    s = space().derive("big", lambda p: ~(p.rank < 3)).require(fn)
     if compiled:
         s.compile()
     expected = [bool(oracle(c)) for c in CONFIGS]
@@ -108,6 +116,9 @@ def test_choices_that_are_numbers_are_nan_where_they_do_not_exist():
         q = s.require(fn)
         assert list(hf.Grid(q)) == expected and hf.count(hf.Grid(q)) == 3
         assert hf.Optimizer(q, "tpe").ask().params in expected
+    for fn, n in ((lambda p: p.rate is None, 0), (lambda p: p.rate != p.rate, 1), (lambda p: not p.rate, 1), (lambda p: bool(p.rate), 3)):
+        q = s.require(fn)
+        assert len(list(hf.Grid(q))) == hf.count(hf.Grid(q)) == n == sum(q.feasible(s.encode([c]))[0] for c in hf.Grid(s))
     assert list(hf.Grid(s.require(lambda c: ~c.active("rate") | (c.rate < 0.3), vectorized=True))) == expected
     np.testing.assert_array_equal(hf.Grid(s).columns()["rate"], [0, 0.1, 0.5, np.nan])
 
@@ -133,10 +144,41 @@ def test_a_requirement_guards_what_is_derived(vectorized):
     assert best.configs == sorted(expected, key=lambda c: c["twice"])[:2] and best.n_feasible == len(expected)
 
 
-@pytest.mark.parametrize("name", ["_active", "_values", "_kept", "of", "careful", "column", "fn"])
+@pytest.mark.parametrize("fn", [lambda p: 12 / p.n > 3, lambda p: 12 // p.n > 3, lambda p: 12 % p.n > 3, lambda p: divmod(7.5, p.n)[0] > 3])
+def test_a_division_by_zero_is_an_error_wherever_its_row_is(fn):
+    s = hf.Space({"n": hf.Int(0, 5)}).require(fn)
+    rows = hf.Space({"n": hf.Int(0, 5)}).encode([{"n": n} for n in (1, 2, 0, 3, 4)])
+    for order in ([0, 1, 2, 3, 4], [2, 0, 1, 3, 4], [0, 1, 3, 4, 2]):
+        with pytest.raises(ValueError, match="ZeroDivisionError"):
+            s.feasible(rows[order])
+    assert s.feasible(rows[[0, 1, 3, 4]]).tolist() == [bool(fn(Config({"n": n}, {}))) for n in (1, 2, 3, 4)]
+
+
+def test_what_no_function_reads_is_not_computed():
+    s = hf.Space({"n": hf.Int(0, 5), "m": hf.Int(0, 5)}).derive("inverse", lambda p: 12 / p.n).derive("v", lambda c: 2 * c["m"], vectorized=True)
+    s = s.require(lambda c: c["n"] > 0, vectorized=True).require(lambda p: p.active("inverse") and "inverse" in p and p.v < 6)
+    rows = s.encode([{"n": n, "m": m} for n in range(1, 6) for m in range(3)])
+    assert len(list(hf.Grid(s))) == len(rows) == 15
+    assert all(s.feasible(rows[i : i + 1])[0] for i in range(15))
+    assert hf.Optimizer(s, "random").ask()["n"] > 0
+
+
+def test_errors_name_the_derived_parameter_that_failed():
+    s = hf.Space({"n": hf.Int(0, 5)}).derive("inverse", lambda p: 12 / p.n).require(lambda p: p.inverse > 1)
+    with pytest.raises(ValueError, match=r"^derived parameter 'inverse': the function failed with ZeroDivisionError") as caught:
+        list(hf.Grid(s))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_configurations_pickle():
+    config = Config({"a": 1}, {"a": True})
+    assert pickle.loads(pickle.dumps(config)).a == copy.deepcopy(config)["a"] == 1
+
+
+@pytest.mark.parametrize("name", ["_active", "_values", "_kept", "__kept", "of", "careful", "column", "fn", "active"])
 def test_a_parameter_may_have_any_name(name):
     s = hf.Space({name: hf.Int(0, 3)})
-    assert [c[name] for c in hf.Grid(s.require(lambda p: getattr(p, name) > 1))] == [2, 3]
+    assert name == "active" or [c[name] for c in hf.Grid(s.require(lambda p: getattr(p, name) > 1))] == [2, 3]
     assert [c[name] for c in hf.Grid(s.require(lambda c: c[name] > 1, vectorized=True))] == [2, 3]
 
 

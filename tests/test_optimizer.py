@@ -257,6 +257,15 @@ def test_what_was_enqueued_and_then_told_is_not_tried_again():
     first, second = opt.ask(2)
     assert first["a"] == 3 and first.info.model == "enqueued"
     assert second.info.model != "enqueued"
+    opt = hf.Optimizer(hf.Space({"a": hf.Int(0, 4), "b": hf.Float(0, 1)}))
+    opt.enqueue({"a": 1})
+    partial = opt.ask()
+    opt.enqueue({"a": 2, "b": 0.5})
+    opt.add({"a": 2, "b": 0.5}, 1.0)
+    opt.ask()
+    assert not opt.enqueue({"a": 2, "b": 0.5})   # told
+    opt.forget(partial)
+    assert opt.enqueue(partial.params) and opt.ask().params == partial.params
 
 
 def test_enqueue_is_tried_first_in_order_and_idempotent():

@@ -305,9 +305,9 @@ def test_an_interrupted_count_is_no_count(ask, monkeypatch):
 
 
 def test_a_derived_parameter_that_raises_in_python_loses_nothing():
-    grid = hf.Grid(hf.Space({"m": hf.Int(0, 6)}).derive("d", lambda p: 100 / p.m))
+    grid = hf.Grid(hf.Space({"m": hf.Int(0, 6)}).derive("d", lambda p: 100 / p.m).derive("e", lambda p: -p.m))
     result = hf.scan(grid, lambda p: p.m, top=2)
-    assert result.configs == [{"m": 0}, {"m": 1, "d": 100.0}]
+    assert result.configs == [{"m": 0, "e": 0}, {"m": 1, "d": 100.0, "e": -1}]
     assert result.to_arrow().column("d").to_pylist() == result.to_pandas()["d"].replace(np.nan, None).tolist() == [None, 100.0]
 
     def progress(done, total):
@@ -315,7 +315,7 @@ def test_a_derived_parameter_that_raises_in_python_loses_nothing():
 
     with pytest.raises(KeyError, match="mine") as caught:
         hf.scan(grid, lambda p: p.m, top=1, progress=progress)
-    assert caught.value.hpo_fast_result.configs == [{"m": 0}]
+    assert caught.value.hpo_fast_result.configs == [{"m": 0, "e": 0}]
 
 
 def test_results_pickle():

@@ -242,20 +242,25 @@ void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::s
     }
 }
 
-// Feasible rows from everywhere and from around the incumbents: at least a quarter as many as are drawn without constraints, if that many are
-// found.
-std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const {
+// Rows from everywhere and from around the incumbents. With constraints those that are feasible and free: at least a quarter as many as are drawn
+// without, if that many are found.
+std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
     const std::size_t d = box_.dims(), blocks = d + 2, n_uniform = options_.n_uniform, n_local = incumbents.rows > 0 ? options_.n_local : 0;
     const std::size_t n = n_uniform + n_local;
     std::vector<double> found;
+    RowSet taken(d);
     for (std::size_t drawn = 0; drawn < kMostDrawn && found.size() < n * d / 4; drawn += n) {
         std::vector<double> rows(n * d);
         const Matrix all{rows.data(), n, d};
         draw_everywhere(stream, blocks, drawn, all.slice(0, n_uniform));
         draw_around(incumbents, stream, blocks, drawn + n_uniform, all.slice(n_uniform, n_local));
         if (!feasible) return rows;
-        keep_acceptable(rows, feasible, RowSet(d));
-        found.insert(found.end(), rows.begin(), rows.end());
+        keep_acceptable(rows, feasible, seen);
+        for (auto row = rows.cbegin(); row != rows.cend(); row += static_cast<std::ptrdiff_t>(d)) {
+            if (taken.contains(&*row)) continue;
+            taken.insert(&*row);
+            found.insert(found.end(), row, row + static_cast<std::ptrdiff_t>(d));
+        }
     }
     return found;
 }
@@ -478,7 +483,7 @@ void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::siz
 }
 
 bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
-    const std::vector<double> rows = candidates(incumbents, feasible, stream);
+    const std::vector<double> rows = candidates(incumbents, feasible, seen, stream);
     const ConstMatrix all{rows.data(), rows.size() / box_.dims(), box_.dims()};
     if (acquisition_.kind == Acquire::thompson) return draw(all, seen, stream, out, value);
     std::vector<Candidate> starts = starts_among(all, seen);

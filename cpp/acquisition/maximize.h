@@ -1,5 +1,5 @@
 #pragma once
-// The row of a box with the largest acquisition value: many candidates in one batch, the best of them that are apart as starts,
+// The row of a box with the largest acquisition value: many candidates (more batches of them where constraints leave few), the best of them that are apart as starts,
 // then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
 // of a discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
 // Thompson sampling takes the candidate at which a function drawn from the joint posterior is lowest.
@@ -61,7 +61,7 @@ private:
     std::vector<Valued> evaluate_best(ConstMatrix rows, const RowSet& seen) const;
     void draw_everywhere(const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
     void draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
-    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const Stream& stream) const;
+    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
     std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
     bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;
     double distance(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)

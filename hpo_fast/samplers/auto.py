@@ -84,6 +84,8 @@ class AutoEngine:
         self._tpe.tell(rows, targets)
 
     def suggest(self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet) -> tuple[np.ndarray, list[TrialInfo]]:
+        if self._gp.is_flat:   # nothing to model: points of the sequence
+            return self._gp.suggest(n, number, pending, seen)
         if self._told > self._sampler.gp_until:
             return self._tpe.suggest(n, number, pending, seen)
         if why := self._why_not_gp():
@@ -111,7 +113,7 @@ class AutoEngine:
 
     def _why_not_gp(self) -> str:
         """Why TPE has all trials; empty if it has not."""
-        if self._told < max(1.5 * self._sampler.n_startup, _FEW) or self._gp.is_flat:
+        if self._told < max(1.5 * self._sampler.n_startup, _FEW):
             return ""
         try:
             skill = self._gp.skill()

@@ -72,8 +72,9 @@ def test_where_the_gp_cannot_be_factored_tpe_is_asked(monkeypatch):
 
 
 def test_a_plateau_is_searched_evenly_and_one_with_failures_by_tpe():
-    assert set(models(lambda i, p: 0.0, n=39)) == {"sobol"}
-    assert set(models(lambda i, p: None, n=39)) == {"sobol"}
+    for value in (0.0, None):
+        assert set(models(lambda i, p: value, n=60)) == {"sobol"}   # noqa: B023 (called at once)
+        assert set(models(lambda i, p: value, n=20, space=WIDE)) == {"sobol"}   # noqa: B023
     assert set(models(lambda i, p: 0.0 if p["x"] < 0 else None, n=39)[10:]) == {"tpe"}
 
 
