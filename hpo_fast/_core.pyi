@@ -345,8 +345,11 @@ class Gp(metaclass=_pybind11_type):
         feasible: _Feasible,
         seen: RowSet,
         noise: ArrayLike | None = None,
+        stalls: bool = False,
     ) -> tuple[_Array, list[tuple[bool, float]]]:
         """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, and its acquisition value.
+
+        Where the search `stalls`, trials of even numbers have a bound that is twice as wide.
 
         Raises SpaceExhausted, Infeasible.
         """

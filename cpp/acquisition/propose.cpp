@@ -17,6 +17,7 @@ namespace hpo {
 namespace {
 
 constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
+constexpr double kWider = 2.0;           // deviations of the bound where a search stalls, over those where it does not
 constexpr std::size_t kBatch = 192;      // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
 
 // The first `count` rows agree, bit for bit (NaN included).
@@ -92,7 +93,7 @@ void Gp::condition(const Observations& told, const Theta& theta, std::size_t n_f
     process_.set_targets(told.y, n);
 }
 
-std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending, bool stalls,
                         const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const OneBlasThread one;
@@ -129,6 +130,7 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
+        acquisition.beta = stalls && (number + i) % 2 == 0 ? kWider * beta : beta;
         const Stream stream(seed_, number + i, Purpose::gp);
         Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
         if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {

@@ -63,8 +63,9 @@ public:
     // log p(y, theta) and its gradient, of the size of theta.
     double log_posterior(const Observations& told, const Theta& theta, double* gradient) const;
 
-    // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). how (m,).
-    std::size_t suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending,
+    // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). how (m,). A search that stalls has kWider times as wide a
+    // bound for its even trials.
+    std::size_t suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending, bool stalls,
                         const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how);
 
     // The posterior at queries (q, d): mean and variance (q,).

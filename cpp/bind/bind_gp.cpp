@@ -125,7 +125,7 @@ void register_gp(py::module_& m) {
             return std::make_pair(mean, covariance);
         }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
         .def("suggest", [](Gp& gp, std::uint64_t number, std::size_t n, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored,
-                           const Array& pending, const py::object& feasible, RowSet& seen, const std::optional<Array>& noise) {
+                           const Array& pending, const py::object& feasible, RowSet& seen, const std::optional<Array>& noise, bool stalls) {
             const Observations told = observations(rows, y, noise, gp.dims());
             const ConstMatrix waiting = matrix(pending, gp.dims(), "pending");
             check_theta(theta, gp.dims());
@@ -133,7 +133,7 @@ void register_gp(py::module_& m) {
             const Feasible constraint = feasible_from(feasible);
             std::vector<GpSuggested> how(n);
             Array made = suggest(gp.dims(), n, [&](Matrix out) {
-                return gp.suggest(number, told, theta, n_factored, waiting, constraint, seen, out, how.data());
+                return gp.suggest(number, told, theta, n_factored, waiting, stalls, constraint, seen, out, how.data());
             });
             py::list paths;
             for (py::ssize_t i = 0; i < made.shape(0); ++i) {
@@ -142,7 +142,7 @@ void register_gp(py::module_& m) {
             }
             return py::make_tuple(made, paths);
         }, py::arg("number"), py::arg("n"), py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("pending"),
-             py::arg("feasible"), py::arg("seen"), py::arg("noise") = py::none());
+             py::arg("feasible"), py::arg("seen"), py::arg("noise") = py::none(), py::arg("stalls") = false);
 }
 
 }  // namespace hpo

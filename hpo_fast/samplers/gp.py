@@ -19,6 +19,8 @@ from hpo_fast.targets import WARPS, own_noise, warp
 KERNELS = ("matern52", "matern32", "rbf")
 ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
 _FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
+_STALL = 5   # trials in which the best value has improved by less than
+_STALL_GAIN = 0.1   # of its distance to the median: the search stalls
 _MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
 
 
@@ -68,6 +70,9 @@ class GP:
     row. Failed trials are worse than all others, with noise of their own (:func:`hpo_fast.targets.own_noise`). Pending trials are
     fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
     the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
+
+    In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
+    the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
 
     Cost with n observations: O(n^2) for each of up to 192 of about 1,000 candidates, the most promising ones, and for each gradient
     step; O(n^3) for the fits.
@@ -166,6 +171,7 @@ class GPEngine:
 
     def __init__(self, sampler: GP, space: Space, seed: int, threads: int) -> None:
         self._space = space
+        self._is_conditional = any(p.condition is not None for p in space.parameters.values())
         self._sampler = sampler
         self._history = History(space)   # of targets
         self.is_flat = True   # nothing told differs from the rest
@@ -199,20 +205,30 @@ class GPEngine:
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
             known, targets, theta, n_factored, noise = self.model()
-            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise)
+            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise, self.stalls)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
-        return rows, [self._info(is_gp, value) for is_gp, value in how]
+        return rows, [self._info(is_gp, value, self.stalls and (number + i) % 2 == 0) for i, (is_gp, value) in enumerate(how)]
+
+    @property
+    def stalls(self) -> bool:
+        """Whether the search of a space with conditions stands still: what it polishes may be one branch of several."""
+        values = self._history.values
+        if not self._is_conditional or len(values) <= self._sampler.n_startup + _STALL:
+            return False
+        best, before = values.min(), values[:-_STALL].min()
+        return bool(before - best < _STALL_GAIN * (np.median(values[np.isfinite(values)]) - best))
 
     def _spread(self, n: int, number: int, seen: _core.RowSet, info: TrialInfo) -> tuple[np.ndarray, list[TrialInfo]]:
         rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
         return rows, [info] * len(rows)
 
-    def _info(self, is_gp: bool, value: float) -> TrialInfo:
+    def _info(self, is_gp: bool, value: float, is_wider: bool) -> TrialInfo:
         if not is_gp:
             return uniform_info(len(self._history))
         jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
-        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{jitter}")
+        wider = ", with twice the deviations since the search stalls" if is_wider and self._sampler.acquisition == "lcb" else ""
+        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{wider}{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int, np.ndarray]:
         """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), how many rows to factor before the rest is appended,

@@ -1,6 +1,7 @@
 """GP through its Python face: options, targets of any size, schedules, large histories."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -88,6 +89,42 @@ def test_where_all_trials_are_equal_the_sequence_goes_on(value, reason):
         assert t.info.model == "sobol" and (i < 10 or reason in t.info.reason)
     opt.tell(opt.ask(), 1.0)
     assert opt.ask().info.model == "gp"
+
+
+BRANCHES = hf.Space({"kind": hf.Categorical(["a", "b"]), "x": hf.Float(0, 1).when("kind", "a"), "y": hf.Float(0, 1).when("kind", "b")})
+
+
+def test_a_search_stalls_where_five_trials_have_improved_little():
+    X = BRANCHES.sample(40, seed=1)
+    improving = np.linspace(1, 0, 40)
+    for space, y, stalls in (
+        (BRANCHES, improving, False),   # by a quarter of the distance to the median
+        (BRANCHES, np.where(np.arange(40) == 37, -1.0, improving), False),
+        (BRANCHES, np.where(np.arange(40) == 30, -1.0, improving), True),
+        (BRANCHES, np.where(np.arange(40) % 3 > 0, np.inf, np.where(np.arange(40) == 30, -1.0, improving)), True),
+        (BOWL, np.where(np.arange(40) == 30, -1.0, improving), False),   # without conditions never
+    ):
+        engine = GP().start(space, 0, 1)
+        engine.tell(X if space is BRANCHES else BOWL.sample(40, seed=1), y)
+        assert engine.stalls == stalls
+        engine = GP().start(space, 0, 1)
+        engine.tell(X[:15] if space is BRANCHES else BOWL.sample(15, seed=1), y[:15])
+        assert not engine.stalls
+
+
+def test_where_a_search_stalls_every_second_trial_has_a_bound_twice_as_wide():
+    X = BRANCHES.sample(40, seed=1)
+    engine = GP(beta=1.5, beta_growth=0.0).start(BRANCHES, 0, 1)
+    engine.tell(X, np.where(np.arange(40) == 30, -1.0, np.linspace(1, 0, 40)))
+    rows, infos = zip(*(engine.suggest(1, number, np.empty((0, 3)), _core.RowSet(3)) for number in (40, 41)), strict=True)
+    known, targets, theta, n_factored, noise = engine.model()
+    mean, variance = engine._core.posterior(known, targets, theta, n_factored, np.concatenate(rows), noise)
+    got = [info[0].acquisition for info in infos]
+    np.testing.assert_allclose(got, [3.0 * math.sqrt(variance[0]) - mean[0], 1.5 * math.sqrt(variance[1]) - mean[1]], rtol=1e-9)
+    assert ["stalls" in info[0].reason for info in infos] == [True, False]
+    batch, _ = engine.suggest(2, 40, np.empty((0, 3)), _core.RowSet(3))
+    again, _ = engine.suggest(1, 41, batch[:1], _core.RowSet(3))
+    np.testing.assert_array_equal(batch[1:], again)
 
 
 def test_it_models_inside_tight_constraints():
