@@ -205,17 +205,18 @@ class GPEngine:
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
             known, targets, theta, n_factored, noise = self.model()
-            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise, self.stalls)
+            stalls = self.stalls
+            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise, stalls)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
-        return rows, [self._info(is_gp, value, self.stalls and (number + i) % 2 == 0) for i, (is_gp, value) in enumerate(how)]
+        return rows, [self._info(is_gp, value, stalls and (number + i) % 2 == 0) for i, (is_gp, value) in enumerate(how)]
 
     @property
     def stalls(self) -> bool:
         """Whether the search of a space with conditions stands still: what it polishes may be one branch of several."""
-        values = self._history.values
-        if not self._is_conditional or len(values) <= self._sampler.n_startup + _STALL:
+        if not self._is_conditional or len(self._history) <= self._sampler.n_startup + _STALL:
             return False
+        values = 0.5 * self._history.values   # halved: differences must not overflow
         best, before = values.min(), values[:-_STALL].min()
         return bool(before - best < _STALL_GAIN * (np.median(values[np.isfinite(values)]) - best))
 
