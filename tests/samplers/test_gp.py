@@ -98,7 +98,7 @@ def test_a_search_stalls_where_five_trials_have_improved_little():
     X = BRANCHES.sample(40, seed=1)
     improving = np.linspace(1, 0, 40)
     for space, y, stalls in (
-        (BRANCHES, 3e308 * (improving - 0.5), False),
+        (BRANCHES, 1.7e308 * (2 * improving - 1), False),
         (BRANCHES, improving, False),   # by a quarter of the distance to the median
         (BRANCHES, np.where(np.arange(40) == 37, -1.0, improving), False),
         (BRANCHES, np.where(np.arange(40) == 30, -1.0, improving), True),
