@@ -186,7 +186,7 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
         for part in (fn, *made.values()):
             _check_texts(part)
     except Exception as error:
-        place = _place(error, {os.path.abspath(part.__code__.co_filename) for part in made})
+        place = _place(error, {part.__code__.co_filename for part in made})
         raise config_type.failure or _error(function, _reason(error), place) from error
     return fn
 
@@ -266,15 +266,20 @@ def _error(function: Function, reason: str, place: tuple[str, int] | None = None
 
 def _place(error: Exception, files: set[str]) -> tuple[str, int] | None:
     """The innermost place in one of the files, not within numba, that an error of numba tells of."""
-    for path, line in re.findall(r'(?:File "| at )([^"\n]+?)(?:", line | \()(\d+)', re.sub(r"\x1b\[[0-9;]*m", "", str(error))):
-        if (file := os.path.abspath(path)) in files:   # numba writes some of them relative to the working directory
+    known = {os.path.abspath(file): file for file in files}   # numba writes some of them relative to the working directory
+    for path, line in re.findall(r'(?:File "| at )([^"\n]+?)(?:", line | \()(\d+)', _uncoloured(error)):
+        if (file := known.get(os.path.abspath(path))) is not None:
             return file, int(line)
     return None
 
 
+def _uncoloured(error: Exception) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+
+
 def _reason(error: Exception) -> str:
     """One sentence of numba's many."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = _uncoloured(error)
     if (ours := re.search(f"{REFUSED}(.*)", text)) is not None:
         return ours[1]
     if (call := re.search(r"No implementation of function .* found for signature:\s*>>> (.*)", text)) is not None:

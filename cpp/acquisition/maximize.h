@@ -1,6 +1,6 @@
 #pragma once
-// The row of a box with the largest acquisition value: many candidates (more batches of them where constraints leave few), the best of them that are apart as starts,
-// then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
+// The row of a box with the largest acquisition value: many candidates (more where constraints leave few), the best of them that are
+// apart as starts, then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
 // of a discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
 // Thompson sampling takes the candidate at which a function drawn from the joint posterior is lowest.
 // The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating; benchmarks/bench_acquisition.py
