@@ -138,9 +138,9 @@ def test_warm_fit(benchmark, n: int) -> None:
     engine.model()
 
     def setup() -> None:
-        del engine._fits[point]
+        del engine._theta._fits[point]
 
-    measure(benchmark, "warm fit", f"d=10, n={n:,}", "hpo_fast", lambda: engine._fit(point), setup)
+    measure(benchmark, "warm fit", f"d=10, n={n:,}", "hpo_fast", lambda: engine._theta.at(point), setup)
 
 
 @pytest.mark.parametrize("n", [200, 1000])
@@ -157,7 +157,7 @@ def test_append(benchmark, n: int) -> None:
 def test_maximize(benchmark, space: str, n: int) -> None:
     """The acquisition alone: the model is fitted and factored."""
     engine = engine_of(space_of(space), n)
-    rows, targets, theta, n_factored, _ = engine.model()
+    rows, targets, theta, n_factored = engine.model()
     d = rows.shape[1]
     run = lambda: engine._core.suggest(n, 1, rows, targets, theta, n_factored, rows[:0], None, hf._core.RowSet(d))   # noqa: E731
     measure(benchmark, "acquisition", f"{space}, n={n:,}", "hpo_fast", run, rounds=20)

@@ -301,10 +301,10 @@ class GpOptions(metaclass=_pybind11_type):
     ) -> None: ...
 
 class Gp(metaclass=_pybind11_type):
-    """A Gaussian process over one box. rows (n, d) and y (n,) are the observations, noise (n,) the variances that they have
-    beside the common noise; theta (d + 3,) the logarithms of the weights of the columns (inverse squared lengthscales), of the variances
-    of signal, noise and main effects, with warped inputs (3 d + 3,) also of a and b of the columns; the factor is made of the first
-    n_factored rows, the others are appended. Everything runs without the GIL. Raises NotPositiveDefinite if the covariance cannot be factored.
+    """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 3,) the logarithms of the weights of the
+    columns (inverse squared lengthscales), of the variances of signal, noise and main effects, with warped inputs (3 d + 3,) also of a and b of
+    the columns; the factor is made of the first n_factored rows, the others are appended. Everything runs without the GIL. Raises
+    NotPositiveDefinite if the covariance cannot be factored.
     """
 
     def __init__(self, box: Box, grid: Grid, options: GpOptions, seed: int, threads: int) -> None: ...
@@ -312,25 +312,19 @@ class Gp(metaclass=_pybind11_type):
     def prior_mode(self) -> list[float]: """Theta before any observation."""
     @property
     def jitter(self) -> float: """What the last factor needed on its diagonal."""
-    def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]], noise: ArrayLike | None = None) -> tuple[list[float], float, int]:
+    def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]]) -> tuple[list[float], float, int]:
         """The best mode of the posterior of theta found from `starts`: theta, log density, evaluations."""
 
-    def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], noise: ArrayLike | None = None) -> tuple[float, _Array]:
+    def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:
         """log p(y, theta) and its gradient, of the size of theta."""
 
-    def posterior(
-        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
-    ) -> tuple[_Array, _Array]:
+    def posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike) -> tuple[_Array, _Array]:
         """Mean and variance (q,) at queries (q, d), without noise."""
 
-    def mean(
-        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
-    ) -> _Array:
+    def mean(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike) -> _Array:
         """The mean (q,) alone."""
 
-    def joint(
-        self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike, noise: ArrayLike | None = None
-    ) -> tuple[_Array, _Array]:
+    def joint(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float], n_factored: int, queries: ArrayLike) -> tuple[_Array, _Array]:
         """Mean (q,) and the lower triangle of the covariance (q, q)."""
 
     def suggest(
@@ -344,12 +338,13 @@ class Gp(metaclass=_pybind11_type):
         pending: ArrayLike,
         feasible: _Feasible,
         seen: RowSet,
-        noise: ArrayLike | None = None,
         stalls: bool = False,
+        outcomes: tuple[Gp, ArrayLike, ArrayLike, Sequence[float], int, float, float] | None = None,
     ) -> tuple[_Array, list[tuple[bool, float]]]:
         """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, and its acquisition value.
 
-        Where the search `stalls`, trials of even numbers have a bound that is twice as wide.
+        Where the search `stalls`, trials of even numbers have a bound that is twice as wide. `outcomes` are the process of which trials
+        succeed, its rows (m, d), labels (m,), theta and n_factored, and the mean and deviation that were taken out of the labels.
 
         Raises SpaceExhausted, Infeasible.
         """

@@ -223,8 +223,8 @@ class Optimizer:
         trial : Trial, int, or sequence of them
             The trials or their numbers, in any order.
         value : float or None, or a sequence of them
-            The value of each. None, NaN and infinities mean that the trial failed: it is kept, counted, and taken for
-            worse than any other.
+            The value of each. None, NaN and infinities mean that the trial failed: it is kept, counted, and learned
+            from.
 
         Raises
         ------

@@ -24,20 +24,18 @@ class Surrogate:
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: GP, direction: str, threads: int) -> None:
         rows, targets = _not_all_failed(*observations(space, X, y, direction))
+        targets = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         self._space = space
         self._start = functools.partial(sampler.start, space, 0, threads)
         self._sign = 1.0 if direction == "minimize" else -1.0
         engine = self._start()
         engine.tell(rows, targets)
         self._core = engine._core
-        model = engine.model()
-        self._told, self._noise = model[:4], model[4]
-        # "standard" warping is affine; failures took part in it as the worst value.
-        targets = targets[engine.seen()]
-        known = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
+        self._told = engine.model()
+        known = targets[engine.seen()]   # "standard" warping is affine
         size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
         self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
-        self._best = float(self._core.mean(*self._told, self._told[0], self._noise).min())
+        self._best = float(self._core.mean(*self._told, self._told[0]).min())
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_core"}
@@ -66,7 +64,7 @@ class Surrogate:
         -----
         O(q (n^2 + n d)) in constant memory, over the threads given.
         """
-        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows), self._noise)
+        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows))
         mean *= self._sign * self._scale
         mean += self._sign * self._mean
         np.sqrt(variance, out=variance)
@@ -85,7 +83,7 @@ class Surrogate:
         -----
         O(q n d) in constant memory, over the threads given.
         """
-        mean = self._core.mean(*self._told, checked_rows(self._space, "rows", rows), self._noise)
+        mean = self._core.mean(*self._told, checked_rows(self._space, "rows", rows))
         return np.asarray(self._sign * (self._mean + self._scale * mean))
 
     def log_ei(self, rows: Any) -> np.ndarray:
@@ -96,7 +94,7 @@ class Surrogate:
         rows : array (q, d)
             Encoded configurations.
         """
-        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows), self._noise)
+        mean, variance = self._core.posterior(*self._told, checked_rows(self._space, "rows", rows))
         value = _core.acquisition(ACQUISITIONS.index("log_ei"), mean, variance, self._best, 0.0)[0]
         return np.asarray(value + np.log(self._scale))
 
@@ -120,7 +118,7 @@ class Surrogate:
         O(q^3): for a few thousand rows.
         """
         wanted = check_int("n", n, 1)
-        mean, covariance = self._core.joint(*self._told, checked_rows(self._space, "rows", rows), self._noise)
+        mean, covariance = self._core.joint(*self._told, checked_rows(self._space, "rows", rows))
         if len(mean) == 0:
             return np.empty((wanted, 0))
         full = np.tril(covariance) + np.tril(covariance, -1).T
@@ -137,6 +135,7 @@ class DensityRatio:
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: TPE, direction: str, threads: int) -> None:
         rows, targets = _not_all_failed(*observations(space, X, y, direction))
+        targets = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         self._args = (space, rows, np.asarray(y, dtype=float), sampler, direction, threads)
         self._engine = sampler.start(space, 0, threads)
         self._engine.tell(rows, targets)

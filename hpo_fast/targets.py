@@ -1,4 +1,4 @@
-"""Told values to targets: everything below minimises, and a failure is worse than anything."""
+"""Told values to targets: everything below minimises, and a failure is +inf."""
 
 from __future__ import annotations
 
@@ -46,24 +46,23 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
     Parameters
     ----------
     y : array (n,)
-        To be minimised, +inf where failed.
+        To be minimised, finite.
     how : {"half-rank", "rank", "standard"}
         "rank" replaces values by the normal quantiles of their ranks, ties sharing theirs. "half-rank" does so for the half
         that is worse than the median and keeps the spacing of the better half, in units of its root mean square distance to
-        the median: outliers and failures cannot hide what distinguishes good values (Song et al., arXiv:2408.11527,
+        the median: outliers cannot hide what distinguishes good values (Song et al., arXiv:2408.11527,
         appendix). "standard" keeps all distances.
 
     Returns
     -------
     array (n,)
-        Failures are worse than all others ("standard": as bad as the worst). All zero if all are equal.
+        All zero if all are equal.
     """
     from scipy.special import ndtri
 
-    finite = y < np.inf
-    if not finite.any():
-        return np.zeros(len(y))
-    z = np.where(finite, 0.5 * y, 0.5 * y[finite].max())   # halved: differences must not overflow
+    if len(y) == 0:
+        return y
+    z = 0.5 * y   # halved: differences must not overflow
     if how == "standard":
         z = _scaled(z - np.median(z))   # centred first: an offset must not hide what differs
     else:
@@ -71,21 +70,13 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
         if how == "rank":
             z = quantile
         else:
-            good = finite & (z <= np.median(z))
+            good = z <= np.median(z)
             distance = _scaled(z[good] - np.median(z))
             z = np.maximum(quantile, 0.0)
             z[good] = distance / (np.sqrt(np.mean(distance**2)) or 1.0)
     z = z - z.mean()
     deviation = z.std()
     return z / deviation if deviation > 1e-12 else np.zeros(len(y))
-
-
-def own_noise(y: np.ndarray) -> np.ndarray:
-    """Variances (n,) of the noise that the targets of y (n,) have beside the common one: 1/2 where failed, else 0.
-
-    One failure may be an accident and leaves room for what its neighbours say; several near each other are a region to avoid.
-    """
-    return np.where(np.isinf(y), 0.5, 0.0)
 
 
 def _scaled(z: np.ndarray) -> np.ndarray:

@@ -420,21 +420,20 @@ def gp_covariance(columns: list[Column], kernel: str, theta: Sequence[float], a:
 
 
 def gp_posterior(
-    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray,
-    noise: np.ndarray | float = 0.0,
+    columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, queries: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (q,) and covariance (q, q), without noise; `noise` is what single observations have beside the common one."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + (math.exp(theta[len(columns) + 1]) + noise) * np.eye(len(rows))
+    """Mean (q,) and covariance (q, q), without noise."""
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     cross = gp_covariance(columns, kernel, theta, queries, rows)
     return cross @ np.linalg.solve(k, y), gp_covariance(columns, kernel, theta, queries, queries) - cross @ np.linalg.solve(k, cross.T)
 
 
 def gp_log_posterior(
     columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, length_offset: float = -1.5,
-    length_deviation: float = 1.7, noise_mean: float = -5.0, noise: np.ndarray | float = 0.0,
+    length_deviation: float = 1.7, noise_mean: float = -5.0,
 ) -> float:
     """log p(y | theta) + log p(theta)."""
-    k = gp_covariance(columns, kernel, theta, rows, rows) + (math.exp(theta[len(columns) + 1]) + noise) * np.eye(len(rows))
+    k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
     mean = -2 * (length_offset + 0.5 * math.log(max(active_dims(columns), 1)))
@@ -442,3 +441,10 @@ def gp_log_posterior(
     if theta[d + 2] > -600:
         value += norm(-1, 1.5).logpdf(theta[d + 2])
     return value + norm(mean, 2 * length_deviation).logpdf(theta[:d]).sum() + norm(0, 1).logpdf(theta[d]) + norm(noise_mean, 1).logpdf(theta[d + 1])
+
+
+def success_value(chance: np.ndarray, usual: float) -> np.ndarray:
+    """What estimated chances of success (q,) add to acquisition values, where the trials that succeeded have `usual` on average."""
+    p = (chance + np.sqrt(chance**2 + 4 * 0.02**2)) / 2
+    t = np.log(p / (0.72 * usual))
+    return 3 * np.where(t < -0.1, t, np.where(t < 0.1, -((t - 0.1) ** 2) / 0.4, 0))

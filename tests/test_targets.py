@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from hpo_fast.targets import WARPS, _ranks, observed, own_noise, targets, warp
+from hpo_fast.targets import WARPS, _ranks, observed, targets, warp
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, np.float32(1), np.int8(1), np.array(1), Fraction(1), Decimal(1), np.True_])
@@ -49,32 +49,17 @@ def test_targets():
 finite = st.floats(-1e300, 1e300)
 
 
-@given(st.lists(st.one_of(finite, st.just(np.inf)), min_size=1, max_size=60), st.sampled_from(WARPS))
+@given(st.lists(finite, max_size=60), st.sampled_from(WARPS))
 def test_warped_targets_are_finite_standardised_and_keep_the_order(y, how):
     z = warp(np.array(y), how)
     assert np.isfinite(z).all()
     if z.any():
         assert abs(z.mean()) < 1e-9 and abs(z.std() - 1) < 1e-9
-    good = np.isfinite(y)
-    order = np.argsort(np.array(y)[good], kind="stable")
-    assert (np.diff(z[good][order]) >= -1e-12).all()
-    if good.any() and not good.all():
-        failed = z[~good]
-        assert np.ptp(failed) < 1e-12 and failed[0] >= z[good].max() - 1e-12
-
-
-@pytest.mark.parametrize("how", ["rank", "half-rank"])
-def test_failures_are_worse_than_all_others(how):
-    z = warp(np.append(np.arange(40.0), [np.inf] * 3), how)
-    assert (z[40:] == z[40]).all() and z[40] > z[39]
-
-
-def test_failures_have_noise_of_their_own():
-    assert own_noise(np.array([2.0, np.inf, -1.0])).tolist() == [0.0, 0.5, 0.0]
+    assert (np.diff(z[np.argsort(y, kind="stable")]) >= -1e-12).all()
 
 
 def test_half_rank_keeps_the_spacing_of_the_better_half_and_tames_the_worse():
-    y = np.array([0.0, 1.0, 3.0, 4.0, 10.0, 1e9, np.inf])
+    y = np.array([0.0, 1.0, 3.0, 4.0, 10.0, 1e9, 1e300])
     z = warp(y, "half-rank")
     np.testing.assert_allclose(np.diff(z[:4]) / (z[1] - z[0]), [1, 2, 1], rtol=1e-12)
     assert z.max() - z[3] < 3 * (z[3] - z[0])
@@ -82,7 +67,7 @@ def test_half_rank_keeps_the_spacing_of_the_better_half_and_tames_the_worse():
 
 
 def test_rank_warping_gives_normal_quantiles_and_ties_share_theirs():
-    z = warp(np.array([5.0, 1.0, np.inf, 1.0, np.inf]), "rank")
+    z = warp(np.array([5.0, 1.0, 7.0, 1.0, 7.0]), "rank")
     q = ndtri((np.array([3.0, 1.5, 4.5, 1.5, 4.5]) - 0.5) / 5)
     np.testing.assert_allclose(z, (q - q.mean()) / q.std(), rtol=1e-12)
 
@@ -93,11 +78,10 @@ def test_an_offset_does_not_hide_what_differs():
         np.testing.assert_allclose(warp(2.0**45 + y, how), warp(y, how), atol=1e-12)
 
 
-def test_standard_is_affine_and_failures_count_as_the_worst_value():
-    y = np.array([1.0, 2.0, 7.0, np.inf])
-    z = warp(y, "standard")
-    np.testing.assert_allclose(z, (np.array([1, 2, 7, 7]) - 4.25) / np.std([1, 2, 7, 7]), rtol=1e-12)
-    assert not warp(np.full(3, np.inf), "standard").any() and not warp(np.full(3, 4.0), "half-rank").any()
+def test_standard_is_affine_and_equal_targets_are_zero():
+    y = np.array([1.0, 2.0, 7.0, 7.0])
+    np.testing.assert_allclose(warp(y, "standard"), (y - 4.25) / np.std(y), rtol=1e-12)
+    assert not warp(np.full(3, 4.0), "standard").any() and not warp(np.full(3, 4.0), "half-rank").any()
 
 
 @given(st.lists(st.one_of(finite, st.integers(0, 3).map(float), st.just(np.inf)), min_size=1, max_size=40))

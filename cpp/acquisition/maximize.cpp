@@ -62,9 +62,9 @@ private:
 
 }  // namespace
 
-Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition,
+Maximizer::Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const Success* success,
                      const std::vector<std::vector<double>>& under_way, double prior_weight, const MaximizeOptions& options)
-    : box_(box), features_(features), process_(process), acquisition_(acquisition), under_way_(under_way), prior_weight_(0.0), options_(options) {
+    : box_(box), features_(features), process_(process), acquisition_(acquisition), success_(success), under_way_(under_way), prior_weight_(0.0), options_(options) {
     double diagonal = 0.0;
     for (std::size_t j = 0; j < box.dims(); ++j) {
         if (box.has_prior(j)) prior_weight_ = prior_weight;
@@ -93,6 +93,7 @@ void Maximizer::evaluate(ConstMatrix rows, double* out) const {
         features_.map(rows.slice(i, n), {z.data(), n, f});
         process_.posterior({z.data(), n, f}, out + i, variance.data());
         acquisition_(out + i, variance.data(), n, out + i);
+        if (success_) success_->add_to({z.data(), n, f}, out + i);
         for (std::size_t k = i; k < i + n; ++k) out[k] += weighted_prior(rows.row(k), nullptr);
     }
 }
@@ -103,11 +104,11 @@ void Maximizer::evaluate(ConstMatrix rows, double* out, Matrix gradient) const {
     features_.map(rows, {z.data(), n, f});
     process_.posterior({z.data(), n, f}, out, variance.data(), {d_mean.data(), n, f}, {d_variance.data(), n, f});
     acquisition_(out, variance.data(), n, out, by_mean.data(), by_variance.data());
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = i * f; k < (i + 1) * f; ++k) d_mean[k] = by_mean[i] * d_mean[k] + by_variance[i] * d_variance[k];
+    if (success_) success_->add_to({z.data(), n, f}, out, {d_mean.data(), n, f});
     for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t j = 0; j < rows.cols; ++j) {
-            const std::size_t k = i * f + features_.first(j);
-            gradient.row(i)[j] = by_mean[i] * d_mean[k] + by_variance[i] * d_variance[k];
-        }
+        for (std::size_t j = 0; j < rows.cols; ++j) gradient.row(i)[j] = d_mean[i * f + features_.first(j)];
         out[i] += weighted_prior(rows.row(i), gradient.row(i));
     }
 }
@@ -159,8 +160,9 @@ std::vector<double> Maximizer::bounds(ConstMatrix rows) const {
         const std::size_t q = std::min(kBatch, n - i);
         features_.map(rows.slice(i, q), {z.data(), q, f});
         process_.mean({z.data(), q, f}, out.data() + i, variance.data() + i);
+        acquisition_(out.data() + i, variance.data() + i, q, out.data() + i);
+        if (success_) success_->add_to({z.data(), q, f}, out.data() + i);
     }
-    acquisition_(out.data(), variance.data(), n, out.data());
     for (std::size_t i = 0; i < n; ++i) out[i] += weighted_prior(rows.row(i), nullptr);
     return out;
 }
@@ -299,6 +301,8 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     std::vector<double> z(q * f), drawn(q), deviates(q), covariance(q * q);
     for (std::size_t i = 0; i < q; ++i) features_.map(rows.row(order[i]), z.data() + i * f);
     process_.joint({z.data(), q, f}, drawn.data(), {covariance.data(), q, q});
+    std::vector<double> chance(q, 0.0);
+    if (success_) success_->add_to({z.data(), q, f}, chance.data());
     Cholesky factor;
     factor.factor({covariance.data(), q, q});
     const auto used = static_cast<std::uint32_t>(2 * kMostDrawn * (d + 2));   // blocks of the candidates, and more
@@ -307,7 +311,7 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     *value = -std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < q; ++i) {
         for (std::size_t k = 0; k <= i; ++k) drawn[i] += factor.row(i)[k] * deviates[k];
-        const double own = weighted_prior(rows.row(order[i]), nullptr) - drawn[i];
+        const double own = weighted_prior(rows.row(order[i]), nullptr) + chance[i] - drawn[i];
         if (!(own > *value)) continue;
         *value = own;
         std::copy_n(rows.row(order[i]), d, out);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "acquisition/functions.h"
+#include "acquisition/success.h"
 #include "base/random.h"
 #include "base/view.h"
 #include "gp/features.h"
@@ -37,8 +38,9 @@ struct MaximizeOptions {
 class Maximizer {
 public:
     // under_way: features (f,) of the rows beside which one is wanted, that are to be kept away from.
-    // prior_weight: of the log density of the box's priors, which is added to the acquisition value.
-    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition,
+    // prior_weight: of the log density of the box's priors, which is added to the acquisition value, as is the log chance of success; null if
+    // all trials have succeeded.
+    Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const Success* success,
               const std::vector<std::vector<double>>& under_way, double prior_weight, const MaximizeOptions& options);
 
     // incumbents (m, d): rows worth perturbing, best first. out (d,) and its value; false if every candidate is infeasible or
@@ -81,6 +83,7 @@ private:
     const Features& features_;
     const Process& process_;
     const Acquisition& acquisition_;
+    const Success* success_;
     const std::vector<std::vector<double>>& under_way_;
     double prior_weight_;   // 0 if no column has a prior
     const MaximizeOptions& options_;

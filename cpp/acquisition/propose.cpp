@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -37,13 +38,13 @@ Gp::Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t
     options_.check();
 }
 
-Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr, nullptr).prior_mode(); }
+Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr).prior_mode(); }
 
 LogPosterior Gp::log_posterior_of(const Observations& told, std::vector<double>* z) const {
     const std::size_t n = told.rows.rows, f = features_.size();
     z->resize(n * f);
     features_.map(told.rows, {z->data(), n, f});
-    return LogPosterior(features_, options_.smoothness, options_.priors, {z->data(), n, f}, told.y, told.noise);
+    return LogPosterior(features_, options_.smoothness, options_.priors, {z->data(), n, f}, told.y);
 }
 
 Fit Gp::fit(const Observations& told, const std::vector<Theta>& starts) const {
@@ -66,40 +67,47 @@ double Gp::log_posterior(const Observations& told, const Theta& theta, double* g
 // Brings process_ to the observations, reusing the factor of a common beginning.
 void Gp::condition(const Observations& told, const Theta& theta, std::size_t n_factored) {
     const ConstMatrix rows = told.rows;
-    std::vector<double> noise(rows.rows, 0.0);
-    if (told.noise) noise.assign(told.noise, told.noise + rows.rows);
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
-    const bool same_factor = theta == process_.theta() && n_factored == n_factored_ && n_factored * d <= rows_.size() && same(rows.data, rows_.data(), n_factored * d) &&
-                             same(noise.data(), noise_.data(), n_factored);
+    const bool same_factor = theta == process_.theta() && n_factored == n_factored_ && n_factored * d <= rows_.size() && same(rows.data, rows_.data(), n_factored * d);
     std::size_t kept = n_factored;
     if (same_factor) {
-        while (kept < std::min(n, rows_.size() / d) && same(rows.row(kept), rows_.data() + kept * d, d) && noise[kept] == noise_[kept]) ++kept;
+        while (kept < std::min(n, rows_.size() / d) && same(rows.row(kept), rows_.data() + kept * d, d)) ++kept;
         process_.truncate(kept);
     } else {
         std::vector<double> z(n_factored * f);
         features_.map(rows.slice(0, n_factored), {z.data(), n_factored, f});
         n_factored_ = 0;
         rows_.clear();
-        process_.factor(theta, {z.data(), n_factored, f}, noise.data());
+        process_.factor(theta, {z.data(), n_factored, f});
         n_factored_ = n_factored;
     }
     std::vector<double> z(f);
     for (std::size_t i = kept; i < n; ++i) {
         features_.map(rows.row(i), z.data());
-        process_.append(z.data(), noise[i]);
+        process_.append(z.data());
     }
     rows_.assign(rows.data, rows.data + n * d);
-    noise_ = std::move(noise);
     process_.set_targets(told.y, n);
 }
 
 std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending, bool stalls,
-                        const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how) {
+                        const Outcomes* outcomes, const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const OneBlasThread one;
     const ConstMatrix rows = told.rows;
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
     condition(told, theta, n_factored);
+    std::optional<Success> success;
+    std::unique_lock<std::mutex> other;
+    if (outcomes) {
+        Gp& model = outcomes->model;
+        other = std::unique_lock<std::mutex>(model.mutex_);
+        model.condition(outcomes->told, outcomes->theta, outcomes->n_factored);
+        const ConstMatrix all = outcomes->told.rows;
+        std::vector<double> z(all.rows * f);
+        features_.map(all, {z.data(), all.rows, f});
+        success.emplace(model.process_, outcomes->mean, outcomes->deviation, ConstMatrix{z.data(), all.rows, f}, outcomes->told.y);
+    }
     // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
     // the mean, but its last bits: they come after.
     std::vector<double> z(n * f), mean(n);
@@ -125,8 +133,8 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
     const MaximizeOptions less = options_.maximize.beside_pending();
-    Maximizer alone(box_, features_, process_, acquisition, under_way, prior_weight, options_.maximize);
-    Maximizer beside_pending(box_, features_, process_, acquisition, under_way, prior_weight, less);
+    Maximizer alone(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, options_.maximize);
+    Maximizer beside_pending(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, less);
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));

@@ -48,7 +48,17 @@ struct GpSuggested {
 struct Observations {
     ConstMatrix rows;                  // (n, d)
     const double* y;                   // (n,) targets
-    const double* noise = nullptr;     // (n,) variances of their own beside the common one; null: none
+};
+
+class Gp;
+
+// What is known of which trials succeed: the process of labels from which `mean` was taken, over `deviation`.
+struct Outcomes {
+    Gp& model;
+    Observations told;
+    const Theta& theta;
+    std::size_t n_factored;
+    double mean, deviation;
 };
 
 class Gp {
@@ -64,9 +74,9 @@ public:
     double log_posterior(const Observations& told, const Theta& theta, double* gradient) const;
 
     // Rows for trials number, number + 1, ...; returns how many (see distinct_rows). how (m,). A search that stalls has kWider times as wide a
-    // bound for its even trials.
+    // bound for its even trials. outcomes: null if no trial has failed.
     std::size_t suggest(std::uint64_t number, const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix pending, bool stalls,
-                        const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how);
+                        const Outcomes* outcomes, const Feasible& feasible, RowSet& seen, Matrix out, GpSuggested* how);
 
     // The posterior at queries (q, d): mean and variance (q,).
     void posterior(const Observations& told, const Theta& theta, std::size_t n_factored, ConstMatrix queries, double* mean, double* variance);
@@ -90,7 +100,7 @@ private:
     Features features_;
     Process process_;
     std::size_t n_factored_ = 0;
-    std::vector<double> rows_, noise_;   // (n, d) and (n,): those in process_
+    std::vector<double> rows_;   // (n, d): those in process_
     mutable std::mutex mutex_;   // the GIL is released around every call
 };
 

@@ -34,6 +34,9 @@ GpOptions make_options(int smoothness, std::pair<double, double> length_prior, s
     return o;
 }
 
+// rows (m, d), labels (m,), theta, how many rows to factor, and the mean and deviation that were taken out of the labels
+using GivenOutcomes = std::tuple<Gp*, Array, Array, Theta, std::size_t, double, double>;
+
 void check_theta(const Theta& theta, std::size_t d) {
     if (theta.size() != d + 3 && theta.size() != 3 * d + 3)
         throw std::invalid_argument("theta must have " + std::to_string(d + 3) + " entries, or " + std::to_string(3 * d + 3) +
@@ -44,9 +47,9 @@ void check_count(std::size_t n_factored, std::size_t n) {
     if (n_factored > n) throw std::invalid_argument("n_factored must be at most the number of rows");
 }
 
-Observations observations(const Array& rows, const Array& y, const std::optional<Array>& noise, std::size_t d) {
+Observations observations(const Array& rows, const Array& y, std::size_t d) {
     const ConstMatrix u = matrix(rows, d, "rows");
-    return {u, vector(y, u.rows, "y"), noise ? vector(*noise, u.rows, "noise") : nullptr};
+    return {u, vector(y, u.rows, "y")};
 }
 
 }  // namespace
@@ -70,8 +73,8 @@ void register_gp(py::module_& m) {
              py::arg("seed"), py::arg("threads"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
         .def_property_readonly("prior_mode", &Gp::prior_mode)
         .def_property_readonly("jitter", py::cpp_function(&Gp::jitter, py::call_guard<py::gil_scoped_release>()))
-        .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts, const std::optional<Array>& noise) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+        .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts) {
+            const Observations told = observations(rows, y, gp.dims());
             for (const Theta& start : starts) check_theta(start, gp.dims());
             Fit fit;
             {
@@ -79,17 +82,16 @@ void register_gp(py::module_& m) {
                 fit = gp.fit(told, starts);
             }
             return py::make_tuple(fit.theta, fit.value, fit.evaluations);
-        }, py::arg("rows"), py::arg("y"), py::arg("starts"), py::arg("noise") = py::none())
-        .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta, const std::optional<Array>& noise) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+        }, py::arg("rows"), py::arg("y"), py::arg("starts"))
+        .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta) {
+            const Observations told = observations(rows, y, gp.dims());
             check_theta(theta, gp.dims());
             Array gradient(static_cast<py::ssize_t>(theta.size()));
             const double value = gp.log_posterior(told, theta, gradient.mutable_data());
             return py::make_tuple(value, gradient);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("noise") = py::none())
-        .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
-                            const std::optional<Array>& noise) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"))
+        .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
+            const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
             check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
@@ -98,10 +100,9 @@ void register_gp(py::module_& m) {
             const py::gil_scoped_release release;
             gp.posterior(told, theta, n_factored, q, m_out, v_out);
             return std::make_pair(mean, variance);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
-        .def("mean", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
-                        const std::optional<Array>& noise) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
+        .def("mean", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
+            const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
             check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
@@ -110,10 +111,9 @@ void register_gp(py::module_& m) {
             const py::gil_scoped_release release;
             gp.mean(told, theta, n_factored, q, out);
             return mean;
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
-        .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries,
-                        const std::optional<Array>& noise) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
+        .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
+            const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
             check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
@@ -123,17 +123,24 @@ void register_gp(py::module_& m) {
             const py::gil_scoped_release release;
             gp.joint(told, theta, n_factored, q, m_out, c_out);
             return std::make_pair(mean, covariance);
-        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"), py::arg("noise") = py::none())
+        }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
         .def("suggest", [](Gp& gp, std::uint64_t number, std::size_t n, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored,
-                           const Array& pending, const py::object& feasible, RowSet& seen, const std::optional<Array>& noise, bool stalls) {
-            const Observations told = observations(rows, y, noise, gp.dims());
+                           const Array& pending, const py::object& feasible, RowSet& seen, bool stalls, const std::optional<GivenOutcomes>& outcomes) {
+            const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix waiting = matrix(pending, gp.dims(), "pending");
             check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
             const Feasible constraint = feasible_from(feasible);
+            std::optional<Outcomes> known;
+            if (outcomes) {
+                const auto& [model, all, labels, by, factored, mean, deviation] = *outcomes;
+                known.emplace(Outcomes{*model, observations(all, labels, gp.dims()), by, factored, mean, deviation});
+                check_theta(by, gp.dims());
+                check_count(factored, known->told.rows.rows);
+            }
             std::vector<GpSuggested> how(n);
             Array made = suggest(gp.dims(), n, [&](Matrix out) {
-                return gp.suggest(number, told, theta, n_factored, waiting, stalls, constraint, seen, out, how.data());
+                return gp.suggest(number, told, theta, n_factored, waiting, stalls, known ? &*known : nullptr, constraint, seen, out, how.data());
             });
             py::list paths;
             for (py::ssize_t i = 0; i < made.shape(0); ++i) {
@@ -142,7 +149,7 @@ void register_gp(py::module_& m) {
             }
             return py::make_tuple(made, paths);
         }, py::arg("number"), py::arg("n"), py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("pending"),
-             py::arg("feasible"), py::arg("seen"), py::arg("noise") = py::none(), py::arg("stalls") = false);
+             py::arg("feasible"), py::arg("seen"), py::arg("stalls") = false, py::arg("outcomes") = py::none());
 }
 
 }  // namespace hpo

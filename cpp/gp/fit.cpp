@@ -24,9 +24,8 @@ bool is_near(const Theta& a, const Theta& b) {
 
 }  // namespace
 
-LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y,
-                           const double* own)
-    : features_(features), smoothness_(smoothness), priors_(priors), z_(z), y_(y), own_(own) {
+LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y)
+    : features_(features), smoothness_(smoothness), priors_(priors), z_(z), y_(y) {
     const std::size_t n = z.rows, f = features.size() + 1;
     x_.resize(n * (f - 1));
     slope_.resize(n * n);
@@ -108,7 +107,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
         double* row = inverse_.data() + i * n;
         for (std::size_t j = 0; j < i; ++j) row[j] += norms[i] + norms[j];
         kernel(smoothness_, row, i, signal, row, slope_.data() + i * n);
-        row[i] = signal + noise + (own_ ? own_[i] : 0.0);
+        row[i] = signal + noise;
     }
     if (g > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &effect_count, &kOne, e_.data(), &effect_count, &kOne, inverse_.data(), &size);
     lapack().dpotrf(&kUpper, &size, inverse_.data(), &size, &info);
@@ -146,7 +145,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     // W = (alpha alpha^T - K^-1) * slope, its diagonal 0; then for the weight of column j, with x scaled,
     //   1/2 sum_ab W_ab w_j |z_a - z_b|_j^2 = sum_a |x_a|_j^2 (W 1)_a - sum_a x_aj (W x)_aj.
     // A column of ones beside x gives W 1 in the same product.
-    double square = 0.0, trace = 0.0, by_own = 0.0;   // by_own: alpha^T diag(own) alpha - tr(K^-1 diag(own))
+    double square = 0.0, trace = 0.0;
     for (std::size_t a = 0; a < n; ++a) {
         double* w = slope_.data() + a * n;
         const double* inverse = inverse_.data() + a * n;
@@ -155,7 +154,6 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
         w[a] = 0.0;
         square += alpha * alpha;
         trace += inverse[a];
-        if (own_) by_own += own_[a] * (alpha * alpha - inverse[a]);
         std::copy_n(x_.data() + a * f, f, padded_.data() + a * wide);
         padded_[a * wide + f] = 1.0;
     }
@@ -179,7 +177,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
         if (k % 2 == 0) gradient[effects.column(k)] -= effects.share(k) * by_effects;
     }
     const double points = static_cast<double>(n);
-    gradient[d] = -by_effects + 0.5 * (quadratic - noise * square - points + noise * trace - by_own);   // y^T alpha = alpha^T K alpha
+    gradient[d] = -by_effects + 0.5 * (quadratic - noise * square - points + noise * trace);   // y^T alpha = alpha^T K alpha
     gradient[d + 2] = by_effects;
     gradient[d + 1] = 0.5 * noise * (square - trace);
     return value + prior(theta, gradient);

@@ -35,8 +35,8 @@ struct Priors {
 
 class LogPosterior {
 public:
-    // z (n, f), y (n,) and the noise `own` (n,) of single observations, if not null, must outlive it.
-    LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y, const double* own);
+    // z (n, f) and y (n,) must outlive it.
+    LogPosterior(const Features& features, Smoothness smoothness, const Priors& priors, ConstMatrix z, const double* y);
 
     // The value at theta, and its gradient, of the size of theta, if wanted; -inf where the covariance cannot be factored.
     double operator()(const Theta& theta, double* gradient);
@@ -52,7 +52,7 @@ private:
     Smoothness smoothness_;
     Priors priors_;
     ConstMatrix z_;
-    const double *y_, *own_;
+    const double* y_;
     std::vector<double> x_, slope_, inverse_, alpha_, padded_, product_, e_, inverse_e_;
 };
 

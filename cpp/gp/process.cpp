@@ -81,7 +81,7 @@ Process::Queries Process::queries(ConstMatrix z, bool with_slope, bool with_effe
     return out;
 }
 
-void Process::factor(const Theta& theta, ConstMatrix z, const double* own) {
+void Process::factor(const Theta& theta, ConstMatrix z) {
     const std::size_t n = z.rows, f = features_.size(), d = features_.dims();
     theta_ = theta;
     signal_ = std::exp(theta[d]);
@@ -103,7 +103,7 @@ void Process::factor(const Theta& theta, ConstMatrix z, const double* own) {
     cross({x_.data(), n, f}, covariance);
     for (std::size_t i = 0; i < n; ++i) {
         kernel(smoothness_, covariance.row(i), i, signal_, covariance.row(i), nullptr);
-        covariance.row(i)[i] = signal_ + noise_ + (own ? own[i] : 0.0);
+        covariance.row(i)[i] = signal_ + noise_;
     }
     add_effects({e_.data(), n, g}, covariance, n);
     for (std::size_t i = 0; i < n; ++i) reach_[i] = covariance.row(i)[i];
@@ -113,10 +113,10 @@ void Process::factor(const Theta& theta, ConstMatrix z, const double* own) {
     coefficients_.assign(g, 0.0);
 }
 
-void Process::append(const double* z, double own) {
+void Process::append(const double* z) {
     const std::size_t f = features_.size();
     const Queries fresh = queries({z, 1, f}, false);
-    const double variance = fresh.prior[0] + noise_ + own;
+    const double variance = fresh.prior[0] + noise_;
     cholesky_.append(fresh.k.data(), variance, 0.5 * noise_);   // the noise alone bounds the pivot: less is rounding
     x_.insert(x_.end(), fresh.x.begin(), fresh.x.end());
     norms_.push_back(squared_length(fresh.x.data(), f));
@@ -194,15 +194,45 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, ConstMatr
     moments(at, mean, variance, inverse_factor);
 }
 
+// As one product with the points, in scaled coordinates x, then by the chain rule.
+void Process::gradients(const Queries& at, ConstMatrix z, const std::vector<double>& c, std::initializer_list<Matrix> outs) const {
+    const std::size_t q = z.rows, n = size(), f = features_.size();
+    std::vector<double> product(outs.size() * q * f), by_z(f), unused(f);
+    int rows = static_cast<int>(outs.size() * q), columns = static_cast<int>(f), points = static_cast<int>(n);
+    if (f > 0 && n > 0)
+        lapack().dgemm(&kPlain, &kPlain, &columns, &rows, &points, &kOne, const_cast<double*>(x_.data()), &columns, const_cast<double*>(c.data()), &points,
+                       &kZero, product.data(), &columns);
+    const double *of = c.data(), *along = product.data();
+    for (std::size_t i = 0; i < q; ++i) {
+        scaling_(z.row(i), unused.data(), by_z.data(), unused.data(), unused.data());
+        for (const Matrix& out : outs) {
+            double total = 0.0;
+            for (std::size_t a = 0; a < n; ++a) total += of[a];
+            for (std::size_t j = 0; j < f; ++j) out.row(i)[j] = (at.x[i * f + j] * total - along[j]) * by_z[j];
+            of += n;
+            along += f;
+        }
+    }
+}
+
+void Process::mean(ConstMatrix z, double* out, Matrix d_mean) const {
+    const std::size_t q = z.rows, n = size();
+    Queries at = queries(z, true);
+    times_alpha({at.k.data(), q, n}, out);
+    for (std::size_t i = 0; i < q; ++i)
+        for (std::size_t a = 0; a < n; ++a) at.slope[i * n + a] *= 2.0 * alpha_[a];
+    gradients(at, z, at.slope, {d_mean});
+    for (std::size_t i = 0; i < q; ++i) effects_.add_gradient(z.row(i), coefficients_.data(), d_mean.row(i));
+}
+
 void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_mean, Matrix d_variance) const {
-    const std::size_t q = z.rows, n = size(), f = features_.size(), g = effects_.size();
+    const std::size_t q = z.rows, n = size(), g = effects_.size();
     Queries at = queries(z, true);
     moments(at, mean, variance, {});
     std::vector<double>& v = at.k;   // L^-1 k, then K^-1 k
     cholesky_.solve_upper({v.data(), q, n});
-    // Of the stationary kernel d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a): both as
-    // one product with the points. In scaled coordinates x, then by the chain rule.
-    std::vector<double> c(2 * q * n), product(2 * q * f), by_z(f), unused(f);
+    // Of the stationary kernel d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a).
+    std::vector<double> c(2 * q * n);
     for (std::size_t i = 0; i < q; ++i) {
         double *cm = c.data() + 2 * i * n, *cv = cm + n;
         for (std::size_t a = 0; a < n; ++a) {
@@ -210,29 +240,15 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
             cv[a] = -4.0 * v[i * n + a] * at.slope[i * n + a];
         }
     }
-    int rows = static_cast<int>(2 * q), columns = static_cast<int>(f), points = static_cast<int>(n);
-    if (f > 0 && n > 0)
-        lapack().dgemm(&kPlain, &kPlain, &columns, &rows, &points, &kOne, const_cast<double*>(x_.data()), &columns, c.data(), &points, &kZero,
-                       product.data(), &columns);
+    gradients(at, z, c, {d_mean, d_variance});
     // Of the effects d mu / de = sum_a alpha_a e_a, d var / de = 2 e - 2 sum_a v_a e_a.
     std::vector<double>& by_e = at.effects;
-    int queried = static_cast<int>(q), effects = static_cast<int>(g);
+    int queried = static_cast<int>(q), effects = static_cast<int>(g), points = static_cast<int>(n);
     double two = 2.0, minus_two = -2.0;
     if (g > 0 && n > 0)
         lapack().dgemm(&kPlain, &kPlain, &effects, &queried, &points, &minus_two, const_cast<double*>(e_.data()), &effects, v.data(), &points, &two,
                        by_e.data(), &effects);
     for (std::size_t i = 0; i < q; ++i) {
-        double total_mean = 0.0, total_variance = 0.0;
-        for (std::size_t a = 0; a < n; ++a) {
-            total_mean += c[2 * i * n + a];
-            total_variance += c[(2 * i + 1) * n + a];
-        }
-        const double* x = at.x.data() + i * f;
-        scaling_(z.row(i), unused.data(), by_z.data(), unused.data(), unused.data());
-        for (std::size_t j = 0; j < f; ++j) {
-            d_mean.row(i)[j] = (x[j] * total_mean - product[2 * i * f + j]) * by_z[j];
-            d_variance.row(i)[j] = (x[j] * total_variance - product[(2 * i + 1) * f + j]) * by_z[j];
-        }
         effects_.add_gradient(z.row(i), coefficients_.data(), d_mean.row(i));
         effects_.add_gradient(z.row(i), by_e.data() + i * g, d_variance.row(i));
     }

@@ -1,14 +1,13 @@
 #pragma once
 // The posterior of a Gaussian process with zero mean:
 //
-//     K = signal kernel(r^2) + e^T e' + noise I + diag(own) = L L^T,  alpha = K^-1 y     (e: see effects.h)
+//     K = signal kernel(r^2) + e^T e' + noise I = L L^T,  alpha = K^-1 y     (e: see effects.h)
 //     mu(x) = k(x)^T alpha,  var(x) = signal + |e(x)|^2 - |L^-1 k(x)|^2     (of the function, without noise),
-//
-// own being the noise of single observations that are less certain than the others.
 //
 // Rasmussen & Williams (2006), algorithm 2.1. Factoring is O(n^3 / 3), appending a row O(n^2), a query O(n^2 + n f).
 
 #include <cstddef>
+#include <initializer_list>
 #include <vector>
 
 #include "base/view.h"
@@ -29,9 +28,8 @@ public:
     const Theta& theta() const { return theta_; }
     double signal() const { return signal_; }
 
-    // Factors the covariance of z (n, f) with the noise `own` (n,) of single observations, none if null.
-    void factor(const Theta& theta, ConstMatrix z, const double* own);
-    void append(const double* z, double own = 0.0);   // (f,)
+    void factor(const Theta& theta, ConstMatrix z);   // (n, f)
+    void append(const double* z);                     // (f,)
     void truncate(std::size_t n);      // keeps the first n points
     // y (m,), m <= size(): points beyond m are fantasies at their posterior mean, which leave mu as it is and only take
     // variance away.
@@ -40,6 +38,8 @@ public:
     // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the nearest
     // observation alone would leave of it, or the first n / 8 observations, which are spread out as a rule.
     void mean(ConstMatrix z, double* out, double* variance_bound = nullptr) const;
+    // And the derivatives by z, (q, f).
+    void mean(ConstMatrix z, double* out, Matrix d_mean) const;
     // Of z (q, f): mean (q,) and variance (q,); in half the time with inverse_factor().
     void posterior(ConstMatrix z, double* mean, double* variance, ConstMatrix inverse_factor = {}) const;
     // And the derivatives by z, (q, f) each.
@@ -55,6 +55,8 @@ private:
         std::vector<double> prior;        // (q,) variances
         std::vector<double> k, slope;     // (q, n) covariances with every point, and their derivatives by r^2 if wanted
     };
+    // Of functions sum_a c_a r^2(z, z_a) / 2 of z (q, f), c (q, outs, n): their derivatives by z, (q, f) each.
+    void gradients(const Queries& at, ConstMatrix z, const std::vector<double>& c, std::initializer_list<Matrix> outs) const;
     void moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const;   // at.k becomes L^-1 k
     Queries queries(ConstMatrix z, bool with_slope, bool with_effects = true) const;   // (q, f)
     void cross(ConstMatrix x, Matrix out) const;             // r^2 of (q, f) with every point: (q, n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -14,11 +15,12 @@ from hpo_fast.checks import check_flag, check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
-from hpo_fast.targets import WARPS, own_noise, warp
+from hpo_fast.targets import WARPS, warp
 
 KERNELS = ("matern52", "matern32", "rbf")
 ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
 _FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
+_LABEL_NOISE = (-1.0, 1.0)   # prior of the logarithm of the noise of which trials succeed, of labels with variance one
 _STALL = 5   # trials in which the best value has improved by less than
 _STALL_GAIN = 0.1   # of its distance to the median: the search stalls
 _MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
@@ -67,9 +69,12 @@ class GP:
     Hyperparameters are the mode of their posterior, by L-BFGS-B with analytic gradients. They are fitted when an eighth more
     observations are there (at least one more, at most 128), from the start of the prior's mode and from where the fit to half
     as many observations ended, so that they are a function of the history alone; in between the Cholesky factor grows row by
-    row. Failed trials are worse than all others, with noise of their own (:func:`hpo_fast.targets.own_noise`). Pending trials are
-    fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
+    row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
     the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
+
+    Failed trials say nothing of the targets. From all trials a second process learns where they fail, and the logarithm of the chance of success is
+    added to the acquisition, with what is usual where trials succeed taken as certain: a region of failures is avoided, while failures by accident
+    change nothing.
 
     In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
     the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
@@ -83,6 +88,7 @@ class GP:
     Hvarfner, Hellsten, Nardi, "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024 (the prior of the
     lengthscales; the default mean is the mode of theirs, the deviation narrower).
     Snoek et al., "Input warping for Bayesian optimization of non-stationary functions", ICML 2014 (the warp of the inputs).
+    Gelbart, Snoek, Adams, "Bayesian optimization with unknown constraints", UAI 2014 (the chance of success).
     Ament et al., "Unexpected improvements to expected improvement for Bayesian optimization", NeurIPS 2023.
     Hvarfner et al., "piBO: augmenting acquisition functions with user beliefs for Bayesian optimization", ICLR 2022 (priors).
     Srinivas et al., "Gaussian process optimization in the bandit setting", ICML 2010 (a bound that grows with the logarithm of the rounds).
@@ -166,6 +172,28 @@ def schedule(n: int) -> int:
     return point
 
 
+class _Hyperparameters:
+    """Those of one process, fitted on the schedule to what `data` says of the observations with given indices: rows (m, d) and targets (m,)."""
+
+    def __init__(self, core: _core.Gp, kept: Callable[[int], np.ndarray], data: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> None:
+        self._core, self._kept, self._data = core, kept, data
+        self._fits: dict[int, list[float]] = {}
+
+    def at(self, point: int) -> list[float]:
+        """Theta at the first `point` observations; the search also starts where that at half as many ended."""
+        load_lapack()
+        if point not in self._fits:
+            starts = [self._core.prior_mode]
+            if point >= 8:
+                starts.append(self.at(schedule(point // 2)))
+            index = self._kept(point)
+            rows, targets = self._data(index[:: -(-len(index) // _FIT_OBSERVATIONS)])
+            # A cold start rarely wins once there is much evidence, and costs more than everything else.
+            starts = starts if point <= 200 else starts[1:]
+            self._fits[point] = self._core.fit(rows, targets, starts)[0] if targets.any() else starts[0]
+        return self._fits[point]
+
+
 class GPEngine:
     """A Gaussian process at work on one space: see :class:`hpo_fast.samplers.Engine`."""
 
@@ -176,11 +204,11 @@ class GPEngine:
         self._history = History(space)   # of targets
         self.is_flat = True   # nothing told differs from the rest
         self._startup = _core.SobolRows(space.box, seed)
-        options = _core.GpOptions(
+        options = functools.partial(
+            _core.GpOptions,
             smoothness=KERNELS.index(sampler.kernel),
             length_prior=sampler.length_prior,
             signal_prior=(0.0, 1.0),
-            noise_prior=sampler.noise_prior,
             main_effects=bool(sampler.main_effects),
             input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),
@@ -188,8 +216,10 @@ class GPEngine:
             beta_growth=float(sampler.beta_growth),
             prior_strength=float(sampler.prior_strength),
         )
-        self._core = _core.Gp(space.box, space.grid, options, seed, threads)
-        self._fits: dict[int, list[float]] = {}
+        self._core = _core.Gp(space.box, space.grid, options(noise_prior=sampler.noise_prior), seed, threads)
+        self._theta = _Hyperparameters(self._core, self._kept, self._successes)
+        self._outcomes = _core.Gp(space.box, space.grid, options(noise_prior=_LABEL_NOISE), seed, threads)
+        self._outcomes_theta = _Hyperparameters(self._outcomes, self._kept, lambda index: self._labels(index)[:2])
         self._skill = (0, 0.0)   # the last point of the schedule and the skill there
         self._selected = (0, np.arange(0))   # the same of what the model sees
 
@@ -204,9 +234,8 @@ class GPEngine:
             why = "all trials told are equally good" if np.isfinite(self._history.values[:1]).any() else "no trial has succeeded yet"
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
-            known, targets, theta, n_factored, noise = self.model()
-            stalls = self.stalls
-            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, noise, stalls)
+            stalls, outcomes = self.stalls, self._outcome_model()
+            rows, how = self._core.suggest(number, n, *self.model(), pending, self._space.constraint, seen, stalls, outcomes)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
         return rows, [self._info(is_gp, value, stalls and (number + i) % 2 == 0) for i, (is_gp, value) in enumerate(how)]
@@ -231,13 +260,30 @@ class GPEngine:
         wider = ", with twice the deviations since the search stalls" if is_wider and self._sampler.acquisition == "lcb" else ""
         return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{wider}{jitter}")
 
-    def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int, np.ndarray]:
-        """Rows (m, d), warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), how many rows to factor before the rest is appended,
-        and the noise of single rows (m,)."""
-        load_lapack()
-        point, index = schedule(len(self._history)), self.seen()
-        values = self._history.values[index]
-        return self._history.rows[index], warp(values, self._sampler.warp), self._fit(point), len(self._kept(point)), own_noise(values)
+    def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
+        """Rows (m, d) that succeeded, warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is
+        appended."""
+        point = schedule(len(self._history))
+        n_factored = int(np.isfinite(self._history.values[self._kept(point)]).sum())
+        return *self._successes(self.seen()), self._theta.at(point), n_factored
+
+    def _successes(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        index = index[np.isfinite(self._history.values[index])]
+        return self._history.rows[index], warp(self._history.values[index], self._sampler.warp)
+
+    def _outcome_model(self) -> tuple[_core.Gp, np.ndarray, np.ndarray, list[float], int, float, float] | None:
+        """The process of which trials succeed, and what it is conditioned on: None if all have."""
+        rows, labels, mean, deviation = self._labels(self.seen())
+        if mean == 1:
+            return None
+        point = schedule(len(self._history))
+        return self._outcomes, rows, labels, self._outcomes_theta.at(point), len(self._kept(point)), mean, deviation
+
+    def _labels(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Rows (m, d), 1 where they succeeded and 0 where not, less their mean and over their deviation (m,), and both."""
+        succeeded = np.isfinite(self._history.values[index])
+        mean, deviation = float(succeeded.mean()), float(succeeded.std())
+        return self._history.rows[index], (succeeded - mean) / (deviation or 1.0), mean, deviation
 
     def seen(self) -> np.ndarray:
         """Indices of the observations that are the rows of :meth:`model`: all of them up to `max_observations`."""
@@ -247,8 +293,6 @@ class GPEngine:
     def skill(self) -> float:
         """How well the model of the last fit predicts each target from the others: R^2, at most 1; not above 0 if no better than their mean,
         0 if they are equal.
-
-        Failures are among what it predicts from, not among what it must predict.
 
         Raises
         ------
@@ -260,18 +304,13 @@ class GPEngine:
         Leave-one-out residuals are (y - mu) / (1 - var / noise), from the posterior at the observations themselves: Rasmussen, Williams,
         eq. (5.12). O(n^3), once a fit.
         """
-        load_lapack()
         point = schedule(len(self._history))
         if self._skill[0] != point:
-            kept = self._kept(point)
-            rows, values, theta = self._history.rows[kept], self._history.values[kept], self._fit(point)
-            targets, own = warp(values, self._sampler.warp), own_noise(values)
-            mean, variance = self._core.posterior(rows, targets, theta, len(kept), rows, own)
+            (rows, targets), theta = self._successes(self._kept(point)), self._theta.at(point)
+            mean, variance = self._core.posterior(rows, targets, theta, len(rows), rows)
             noise = math.exp(theta[rows.shape[1] + 1])
             residuals = (targets - mean) / np.maximum(1.0 - variance / noise, 1e-9)   # what is known without an observation is never quite all
-            told = np.isfinite(values)
-            spread = float(np.var(targets[told])) if told.any() else 0.0
-            self._skill = (point, 1.0 - float(np.mean(residuals[told] ** 2)) / spread if spread > 1e-12 else 0.0)
+            self._skill = (point, 1.0 - float(np.mean(residuals**2)) if targets.any() else 0.0)   # targets have variance 1
         return self._skill[1]
 
     def _kept(self, point: int) -> np.ndarray:
@@ -294,17 +333,3 @@ class GPEngine:
         near, others = rest[by_distance[: limit // 4]], rest[np.sort(by_distance[limit // 4 :])]
         n_spread = limit - len(best) - len(near)
         return np.sort(np.concatenate([best, near, others[np.arange(n_spread) * len(others) // n_spread]]))
-
-    def _fit(self, point: int) -> list[float]:
-        """Hyperparameters at the first `point` observations; the search also starts where that at half as many ended."""
-        if point not in self._fits:
-            starts = [self._core.prior_mode]
-            if point >= 8:
-                starts.append(self._fit(schedule(point // 2)))
-            index = self._kept(point)
-            index = index[:: -(-len(index) // _FIT_OBSERVATIONS)]
-            values = self._history.values[index]
-            # A cold start rarely wins once there is much evidence, and costs more than everything else.
-            starts = starts if point <= 200 else starts[1:]
-            self._fits[point] = self._core.fit(self._history.rows[index], warp(values, self._sampler.warp), starts, own_noise(values))[0]
-        return self._fits[point]
