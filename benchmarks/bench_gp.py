@@ -138,9 +138,9 @@ def test_warm_fit(benchmark, n: int) -> None:
     engine.model()
 
     def setup() -> None:
-        del engine._theta._fits[point]
+        del engine._fits._at[point]
 
-    measure(benchmark, "warm fit", f"d=10, n={n:,}", "hpo_fast", lambda: engine._theta.at(point), setup)
+    measure(benchmark, "warm fit", f"d=10, n={n:,}", "hpo_fast", lambda: engine._fit(point), setup)
 
 
 @pytest.mark.parametrize("n", [200, 1000])

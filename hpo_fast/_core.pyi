@@ -260,6 +260,9 @@ class Cholesky(metaclass=_pybind11_type):
     def append(self, k: ArrayLike, variance: float, floor: float) -> None:
         """One more row: covariances k (n,) and its variance; its squared pivot is at least `floor`."""
 
+    def append_block(self, k: ArrayLike, floor: float) -> None:
+        """m more rows: k (m, n + m), the lower triangle of their covariances; squared pivots are at least `floor`."""
+
     def truncate(self, n: int) -> None: """Keep the first n rows."""
     def solve_lower(self, b: ArrayLike) -> _Array: """L^-1 of each row of b (m, n)."""
     def solve_upper(self, b: ArrayLike) -> _Array: """L^-T of each row of b (m, n)."""

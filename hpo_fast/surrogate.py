@@ -24,7 +24,6 @@ class Surrogate:
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: GP, direction: str, threads: int) -> None:
         rows, targets = _not_all_failed(*observations(space, X, y, direction))
-        targets = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         self._space = space
         self._start = functools.partial(sampler.start, space, 0, threads)
         self._sign = 1.0 if direction == "minimize" else -1.0
@@ -32,7 +31,8 @@ class Surrogate:
         engine.tell(rows, targets)
         self._core = engine._core
         self._told = engine.model()
-        known = targets[engine.seen()]   # "standard" warping is affine
+        known = targets[engine.seen()]
+        known = known[np.isfinite(known)]   # what the model learned; "standard" warping of it is affine
         size = float(np.abs(known).max()) or 1.0   # squares of 1e200 overflow
         self._mean, self._scale = size * float((known / size).mean()), size * float((known / size).std()) or 1.0
         self._best = float(self._core.mean(*self._told, self._told[0]).min())
@@ -135,7 +135,6 @@ class DensityRatio:
 
     def __init__(self, space: Space, X: Any, y: Any, sampler: TPE, direction: str, threads: int) -> None:
         rows, targets = _not_all_failed(*observations(space, X, y, direction))
-        targets = np.where(np.isfinite(targets), targets, targets[np.isfinite(targets)].max())
         self._args = (space, rows, np.asarray(y, dtype=float), sampler, direction, threads)
         self._engine = sampler.start(space, 0, threads)
         self._engine.tell(rows, targets)
@@ -179,7 +178,7 @@ def surrogate(
     X : array (n, d)
         Encoded configurations (``space.encode``).
     y : array (n,)
-        Their values; NaN or infinite for failed ones, which count as the worst value.
+        Their values; NaN or infinite for failed ones. A Gaussian process learns from the others alone, TPE counts failed ones as bad.
     sampler : GP or TPE, optional
         Kernel and priors; by default ``GP()``. The targets are standardised whatever its `warp` says, so that predictions have the units
         of `y`.

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
 constexpr double kWider = 2.0;           // deviations of the bound where a search stalls, over those where it does not
+constexpr std::uint64_t kDoubt = 10;     // one trial in so many is proposed as if nothing failed: a few failures may have been accidents
 constexpr std::size_t kBatch = 192;      // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
 
 // The first `count` rows agree, bit for bit (NaN included).
@@ -97,17 +98,6 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     const ConstMatrix rows = told.rows;
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
     condition(told, theta, n_factored);
-    std::optional<Success> success;
-    std::unique_lock<std::mutex> other;
-    if (outcomes) {
-        Gp& model = outcomes->model;
-        other = std::unique_lock<std::mutex>(model.mutex_);
-        model.condition(outcomes->told, outcomes->theta, outcomes->n_factored);
-        const ConstMatrix all = outcomes->told.rows;
-        std::vector<double> z(all.rows * f);
-        features_.map(all, {z.data(), all.rows, f});
-        success.emplace(model.process_, outcomes->mean, outcomes->deviation, ConstMatrix{z.data(), all.rows, f}, outcomes->told.y);
-    }
     // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
     // the mean, but its last bits: they come after.
     std::vector<double> z(n * f), mean(n);
@@ -120,6 +110,23 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
     const double beta = options_.beta + options_.beta_growth * std::log(std::max(static_cast<double>(n) / kFewObservations, 1.0));
     Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
+    std::optional<Success> success;
+    std::unique_lock<std::mutex> other;
+    if (outcomes) {
+        Gp& model = outcomes->model;
+        other = std::unique_lock<std::mutex>(model.mutex_);
+        model.condition(outcomes->told, outcomes->theta, outcomes->n_factored);
+        const ConstMatrix all = outcomes->told.rows;
+        std::vector<double> at(all.rows * f), failed;
+        features_.map(all, {at.data(), all.rows, f});
+        success.emplace(model.process_, outcomes->mean, outcomes->deviation, ConstMatrix{at.data(), all.rows, f}, outcomes->told.y);
+        // Where a trial failed there is no value to be found: as if it had its posterior mean.
+        for (std::size_t i = 0; i < all.rows; ++i) {
+            const auto row = at.begin() + static_cast<std::ptrdiff_t>(i * f);
+            if (outcomes->told.y[i] < 0.0) failed.insert(failed.end(), row, row + static_cast<std::ptrdiff_t>(f));
+        }
+        process_.append(ConstMatrix{failed.data(), failed.size() / f, f});
+    }
     // What is under way counts as observed at its posterior mean, which may be the new incumbent.
     std::vector<std::vector<double>> under_way;
     const auto fantasize = [&](const double* row) {
@@ -131,7 +138,7 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
         if (n > 0) acquisition.best = std::min(acquisition.best, believed);
     };
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
-    const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(n, 1));
+    const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(outcomes ? outcomes->told.rows.rows : n, 1));
     const MaximizeOptions less = options_.maximize.beside_pending();
     Maximizer alone(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, options_.maximize);
     Maximizer beside_pending(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, less);
@@ -139,6 +146,7 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
         acquisition.beta = stalls && (number + i) % 2 == 0 ? kWider * beta : beta;
+        if (success) success->is_trusted = (number + i) % kDoubt != kDoubt - 1;
         const Stream stream(seed_, number + i, Purpose::gp);
         Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
         if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {

@@ -65,6 +65,7 @@ class Gp {
 public:
     Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t seed, int threads);
 
+    const Box& box() const { return box_; }
     std::size_t dims() const { return box_.dims(); }
 
     Theta prior_mode() const;

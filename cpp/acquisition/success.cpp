@@ -8,8 +8,8 @@ namespace hpo {
 
 namespace {
 
-constexpr double kWeight = 3.0;   // deviations of the bound that a chance of 1 / e costs
-constexpr double kShare = 0.72;
+constexpr double kWeight = 3.0;   // what a chance of 1 / e costs: for lcb in deviations of the targets
+constexpr double kShare = 0.72;   // of the usual chance, which is taken as certain
 constexpr double kRound = 0.1;
 constexpr double kLeast = 0.02;   // eps
 
@@ -35,12 +35,14 @@ Success::Weighted Success::weighted(double scaled) const {
 }
 
 void Success::add_to(ConstMatrix z, double* out) const {
+    if (!is_trusted) return;
     std::vector<double> mean(z.rows);
     process_.mean(z, mean.data());
     for (std::size_t i = 0; i < z.rows; ++i) out[i] += weighted(mean[i]).value;
 }
 
 void Success::add_to(ConstMatrix z, double* out, Matrix by_z) const {
+    if (!is_trusted) return;
     const std::size_t q = z.rows, f = z.cols;
     std::vector<double> mean(q), d_mean(q * f);
     process_.mean(z, mean.data(), {d_mean.data(), q, f});

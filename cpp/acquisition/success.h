@@ -4,10 +4,11 @@
 //
 //     weight min(t, 0),   t = log(p / (share usual)),   p = (m + sqrt(m^2 + 4 eps^2)) / 2 > 0,
 //
-// with a parabola from t = -round to round in place of the corner, which would stop a search; `usual` being the mean of m at the trials that succeeded, near 1 where failures are a region and near their rate where nothing predicts
-// them. For log EI and weight 1, without the minimum, that is the expected improvement times the chance (Gelbart, Snoek, Adams, "Bayesian
-// optimization with unknown constraints", UAI 2014, section 3). The minimum keeps small differences of an estimate from moving the
-// optimum, and failures by accident from being avoided; benchmarks/quality/results/choices.md compares.
+// with a parabola from t = -round to round in place of the corner, which would stop a search; `usual` being the mean of m at the trials that
+// succeeded, near 1 where failures are a region and near their rate where nothing predicts them. For log EI and weight 1, without the
+// minimum, that is the expected improvement times the chance (Gelbart, Snoek, Adams, "Bayesian optimization with unknown constraints", UAI
+// 2014, section 3). The minimum keeps small differences of an estimate from moving the optimum, and failures by accident from being
+// avoided; benchmarks/quality/results/choices.md compares.
 
 #include "base/view.h"
 #include "gp/process.h"
@@ -23,6 +24,8 @@ public:
     void add_to(ConstMatrix z, double* out) const;
     // And its derivatives by z to by_z (q, f).
     void add_to(ConstMatrix z, double* out, Matrix by_z) const;
+
+    bool is_trusted = true;   // if not, nothing is added
 
 private:
     struct Weighted {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -134,6 +135,8 @@ void register_gp(py::module_& m) {
             std::optional<Outcomes> known;
             if (outcomes) {
                 const auto& [model, all, labels, by, factored, mean, deviation] = *outcomes;
+                if (!model || model == &gp || &model->box() != &gp.box()) throw std::invalid_argument("outcomes must be of another process on the same box");
+                if (!(mean > 0.0 && mean < 1.0 && deviation > 0.0)) throw std::invalid_argument("outcomes must have a mean between 0 and 1, and a deviation above 0");
                 known.emplace(Outcomes{*model, observations(all, labels, gp.dims()), by, factored, mean, deviation});
                 check_theta(by, gp.dims());
                 check_count(factored, known->told.rows.rows);

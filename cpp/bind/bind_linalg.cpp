@@ -94,6 +94,10 @@ void register_linalg(py::module_& m) {
         .def("append", [](Cholesky& c, const Array& k, double variance, double floor) {
             c.append(vector(k, c.size(), "k"), variance, floor);
         }, py::arg("k"), py::arg("variance"), py::arg("floor"))
+        .def("append_block", [](Cholesky& c, const Array& k, double floor) {
+            const auto m = static_cast<std::size_t>(k.ndim() == 2 ? k.shape(0) : 0);
+            c.append(matrix(k, c.size() + m, "k"), floor);
+        }, py::arg("k"), py::arg("floor"))
         .def("truncate", [](Cholesky& c, std::size_t n) {
             if (n > c.size()) throw std::invalid_argument("n must be at most the size");
             c.truncate(n);

@@ -125,6 +125,26 @@ void Process::append(const double* z) {
     alpha_.push_back(0.0);
 }
 
+void Process::append(ConstMatrix z) {
+    const std::size_t m = z.rows, n = size(), f = features_.size();
+    if (m == 0) return;
+    const Queries fresh = queries(z, false);
+    std::vector<double> own(m * m), k(m * (n + m));
+    covariances(fresh, {own.data(), m, m});
+    for (std::size_t i = 0; i < m; ++i) {
+        double* row = k.data() + i * (n + m);
+        std::copy_n(fresh.k.data() + i * n, n, row);
+        std::copy_n(own.data() + i * m, i + 1, row + n);
+        row[n + i] += noise_;
+        norms_.push_back(squared_length(fresh.x.data() + i * f, f));
+        reach_.push_back(1.0 / std::sqrt(row[n + i] + jitter()));
+    }
+    cholesky_.append({k.data(), m, n + m}, 0.5 * noise_);
+    x_.insert(x_.end(), fresh.x.begin(), fresh.x.end());
+    e_.insert(e_.end(), fresh.effects.begin(), fresh.effects.end());
+    alpha_.resize(n + m, 0.0);
+}
+
 void Process::truncate(std::size_t n) {
     cholesky_.truncate(n);
     x_.resize(n * features_.size());
@@ -254,23 +274,30 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
     }
 }
 
-void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
-    const std::size_t q = z.rows, n = size(), f = features_.size(), g = effects_.size();
-    if (q == 0) return;
-    Queries at = queries(z, false);
-    times_alpha({at.k.data(), q, n}, mean);
-    cholesky_.solve_lower({at.k.data(), q, n});
+void Process::covariances(const Queries& at, Matrix out) const {
+    const std::size_t q = at.prior.size(), f = features_.size();
     for (std::size_t i = 0; i < q; ++i) {
-        double* row = covariance.row(i);
+        double* row = out.row(i);
         for (std::size_t j = 0; j <= i; ++j) {
             row[j] = 0.0;
             for (std::size_t k = 0; k < f; ++k) row[j] += (at.x[i * f + k] - at.x[j * f + k]) * (at.x[i * f + k] - at.x[j * f + k]);
         }
         kernel(smoothness_, row, i + 1, signal_, row, nullptr);
     }
-    int size = static_cast<int>(q), points = static_cast<int>(n), effects = static_cast<int>(g);
+    int size = static_cast<int>(q), stride = static_cast<int>(out.cols), effects = static_cast<int>(effects_.size());
+    if (effects > 0)
+        lapack().dsyrk(&kUpper, &kTransposed, &size, &effects, &kOne, const_cast<double*>(at.effects.data()), &effects, &kOne, out.data, &stride);
+}
+
+void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
+    const std::size_t q = z.rows, n = size();
+    if (q == 0) return;
+    Queries at = queries(z, false);
+    times_alpha({at.k.data(), q, n}, mean);
+    cholesky_.solve_lower({at.k.data(), q, n});
+    covariances(at, covariance);
+    int size = static_cast<int>(q), points = static_cast<int>(n);
     double minus_one = -1.0;
-    if (g > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &effects, &kOne, at.effects.data(), &effects, &kOne, covariance.data, &size);
     if (n > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &points, &minus_one, at.k.data(), &points, &kOne, covariance.data, &size);
 }
 

@@ -30,6 +30,7 @@ public:
 
     void factor(const Theta& theta, ConstMatrix z);   // (n, f)
     void append(const double* z);                     // (f,)
+    void append(ConstMatrix z);                       // (m, f), at once
     void truncate(std::size_t n);      // keeps the first n points
     // y (m,), m <= size(): points beyond m are fantasies at their posterior mean, which leave mu as it is and only take
     // variance away.
@@ -59,6 +60,7 @@ private:
     void gradients(const Queries& at, ConstMatrix z, const std::vector<double>& c, std::initializer_list<Matrix> outs) const;
     void moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const;   // at.k becomes L^-1 k
     Queries queries(ConstMatrix z, bool with_slope, bool with_effects = true) const;   // (q, f)
+    void covariances(const Queries& at, Matrix out) const;   // before any point is known, of queries with each other: (q, q), lower triangle
     void cross(ConstMatrix x, Matrix out) const;             // r^2 of (q, f) with every point: (q, n)
     void add_effects(ConstMatrix effects, Matrix k, std::size_t few) const;   // (q, g), to the first few columns of (q, n)
 

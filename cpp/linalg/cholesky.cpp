@@ -11,7 +11,7 @@ namespace hpo {
 
 namespace {
 
-char kUpper = 'U', kLeft = 'L', kNonUnit = 'N';
+char kUpper = 'U', kLeft = 'L', kNonUnit = 'N', kTransposed = 'T';
 double kOne = 1.0;
 
 }  // namespace
@@ -57,6 +57,25 @@ void Cholesky::append(const double* k, double variance, double floor) {
     for (std::size_t i = 0; i < n_; ++i) pivot -= fresh[i] * fresh[i];
     fresh[n_] = std::sqrt(std::max(pivot, floor));
     ++n_;
+}
+
+void Cholesky::append(ConstMatrix k, double floor) {
+    reserve(n_ + k.rows);
+    double *fresh = l_.data() + n_ * capacity_, *corner = fresh + n_;
+    for (std::size_t i = 0; i < k.rows; ++i) {
+        std::copy_n(k.row(i), n_ + i + 1, fresh + i * capacity_);
+        corner[i * (capacity_ + 1)] += jitter_;
+    }
+    solve_lower({fresh, k.rows, capacity_}, n_);
+    int known = static_cast<int>(n_), size = static_cast<int>(k.rows), stride = static_cast<int>(capacity_), info = 0;
+    double minus_one = -1.0;
+    if (known > 0 && size > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &known, &minus_one, fresh, &stride, &kOne, corner, &stride);
+    if (size > 0) lapack().dpotrf(&kUpper, &size, corner, &stride, &info);
+    bool repeats = info != 0;
+    for (std::size_t i = 0; i < k.rows && !repeats; ++i) repeats = !(corner[i * (capacity_ + 1)] * corner[i * (capacity_ + 1)] > floor);
+    if (!repeats) n_ += k.rows;
+    else
+        for (std::size_t i = 0; i < k.rows; ++i) append(k.row(i), k.row(i)[n_], floor);
 }
 
 void Cholesky::solve(Matrix b, char trans, std::size_t k) const {

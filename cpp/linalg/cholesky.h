@@ -21,6 +21,9 @@ public:
     // Appends one row: k (n,) the covariances with the rows before it, and its own variance. If the new pivot would be below
     // `floor`, it is `floor`: the row repeats what is known. O(n^2).
     void append(const double* k, double variance, double floor);
+    // Appends m rows at once: k (m, n + m), their covariances with the rows before them and, lower triangle, with each other. The pivots are
+    // as above. O(m (n + m)^2), as products of matrices.
+    void append(ConstMatrix k, double floor);
     // Keeps the leading n rows.
     void truncate(std::size_t n) { n_ = n; }
 

@@ -76,7 +76,7 @@ class Sampler(BaseSampler):
     - complete: their value. NaN and infinite values are failures.
     - pruned: the last intermediate value, but none better than the median of the complete trials so far: a curve that starts low
       is no reason to stay there. Without an intermediate value: a failure.
-    - failed: as bad as the worst value, so that what crashes is not tried again. (Optuna's samplers forget them.)
+    - failed: what crashes is avoided. (Optuna's samplers forget these trials.)
     - running: pending, asked in this process or another, and not suggested again. (Processes that suggest in the same instant do
       not see each other.)
     - infeasible: behind all feasible ones, by the sum of the violated constraints.

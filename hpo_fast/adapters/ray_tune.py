@@ -71,7 +71,7 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     - stopped early (by ASHA, HyperBand, the median rule): the last value, but none better than the median of the complete trials so far,
       since a curve that starts low is no reason to stay there. Tune does not say which trials these are. They are taken to be those that
       ended when another trial with a better value at the same ``training_iteration`` went on; what reaches a target of ``stop`` is complete.
-    - errors: as bad as the worst value, so that what crashes is not tried again.
+    - errors: failures, so that what crashes is avoided.
     - ended without a result or an error: forgotten, and may be suggested again.
     - not suggested by this searcher, or failed at first, as trials that ``Tuner.restore`` runs again: by the ``config`` in their result. (A
       ``ConcurrencyLimiter`` keeps these from the searcher.)

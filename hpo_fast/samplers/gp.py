@@ -20,6 +20,7 @@ from hpo_fast.targets import WARPS, warp
 KERNELS = ("matern52", "matern32", "rbf")
 ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
 _FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
+_FIT_LABELS = 200   # the same of which trials succeed, which have less to tell
 _LABEL_NOISE = (-1.0, 1.0)   # prior of the logarithm of the noise of which trials succeed, of labels with variance one
 _STALL = 5   # trials in which the best value has improved by less than
 _STALL_GAIN = 0.1   # of its distance to the median: the search stalls
@@ -42,9 +43,9 @@ class GP:
         probability of improvement, over the best posterior mean at an observation; or minus a function that is drawn from the
         posterior, jointly at the 512 candidates with the largest optimistic bounds.
     beta : float, default 1.8
-        Deviations of the optimistic bound with up to 10 observations.
+        Deviations of the optimistic bound with up to 10 successful trials.
     beta_growth : float, default 0.5
-        What every factor e of observations beyond 10 adds to `beta`: the longer a search, the more of it goes into what is uncertain.
+        What every factor e of successful trials beyond 10 adds to `beta`: the longer a search, the more of it goes into what is uncertain.
     warp : {"half-rank", "rank", "standard"}
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
     main_effects : bool, default True
@@ -62,7 +63,7 @@ class GP:
         spread over the ranks of the others.
     prior_strength : float, default 3
         The log density of the priors that the space's parameters have is added to the acquisition with the weight
-        ``prior_strength`` / observations.
+        ``prior_strength`` / trials told.
 
     Notes
     -----
@@ -72,9 +73,10 @@ class GP:
     row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
     the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
 
-    Failed trials say nothing of the targets. From all trials a second process learns where they fail, and the logarithm of the chance of success is
-    added to the acquisition, with what is usual where trials succeed taken as certain: a region of failures is avoided, while failures by accident
-    change nothing.
+    The targets are learned from the trials that succeeded; where others failed there is nothing more to learn, as at pending ones. From all trials a
+    second process learns where they fail, and three times the logarithm of the chance of success is added to the acquisition, with what is usual where
+    trials succeed taken as certain: a region of failures is avoided up to its edge, failures by accident are not. Every tenth trial is proposed without
+    it, since a few failures may have been accidents.
 
     In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
     the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
@@ -172,26 +174,31 @@ def schedule(n: int) -> int:
     return point
 
 
-class _Hyperparameters:
-    """Those of one process, fitted on the schedule to what `data` says of the observations with given indices: rows (m, d) and targets (m,)."""
+def _thinned(index: np.ndarray, most: int) -> np.ndarray:
+    """Every k-th, so that at most so many are left."""
+    return index[:: -(-len(index) // most)] if len(index) else index
 
-    def __init__(self, core: _core.Gp, kept: Callable[[int], np.ndarray], data: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> None:
-        self._core, self._kept, self._data = core, kept, data
-        self._fits: dict[int, list[float]] = {}
 
-    def at(self, point: int) -> list[float]:
-        """Theta at the first `point` observations; the search also starts where that at half as many ended."""
+class _Fits:
+    """The hyperparameters of one process at points of the schedule."""
+
+    def __init__(self, core: _core.Gp) -> None:
+        self._core = core
+        self._at: dict[int, list[float]] = {}
+
+    def at(self, point: int, data: Callable[[int], tuple[np.ndarray, np.ndarray]]) -> list[float]:
+        """Theta fitted to data(point): rows (m, d) and targets (m,) of the first `point` observations. The search also starts where that at half
+        as many ended."""
         load_lapack()
-        if point not in self._fits:
+        if point not in self._at:
             starts = [self._core.prior_mode]
             if point >= 8:
-                starts.append(self.at(schedule(point // 2)))
-            index = self._kept(point)
-            rows, targets = self._data(index[:: -(-len(index) // _FIT_OBSERVATIONS)])
+                starts.append(self.at(schedule(point // 2), data))
             # A cold start rarely wins once there is much evidence, and costs more than everything else.
             starts = starts if point <= 200 else starts[1:]
-            self._fits[point] = self._core.fit(rows, targets, starts)[0] if targets.any() else starts[0]
-        return self._fits[point]
+            rows, targets = data(point)
+            self._at[point] = self._core.fit(rows, targets, starts)[0] if targets.any() else starts[0]
+        return self._at[point]
 
 
 class GPEngine:
@@ -217,9 +224,9 @@ class GPEngine:
             prior_strength=float(sampler.prior_strength),
         )
         self._core = _core.Gp(space.box, space.grid, options(noise_prior=sampler.noise_prior), seed, threads)
-        self._theta = _Hyperparameters(self._core, self._kept, self._successes)
+        self._fits = _Fits(self._core)
         self._outcomes = _core.Gp(space.box, space.grid, options(noise_prior=_LABEL_NOISE), seed, threads)
-        self._outcomes_theta = _Hyperparameters(self._outcomes, self._kept, lambda index: self._labels(index)[:2])
+        self._outcome_fits = _Fits(self._outcomes)
         self._skill = (0, 0.0)   # the last point of the schedule and the skill there
         self._selected = (0, np.arange(0))   # the same of what the model sees
 
@@ -264,20 +271,35 @@ class GPEngine:
         """Rows (m, d) that succeeded, warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is
         appended."""
         point = schedule(len(self._history))
-        n_factored = int(np.isfinite(self._history.values[self._kept(point)]).sum())
-        return *self._successes(self.seen()), self._theta.at(point), n_factored
+        return *self._targets(self._successes(self.seen())), self._fit(point), len(self._successes(self._kept(point)))
 
-    def _successes(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        index = index[np.isfinite(self._history.values[index])]
+    def _fit(self, point: int) -> list[float]:
+        return self._fits.at(point, lambda p: self._targets(_thinned(self._successes(self._kept(p)), _FIT_OBSERVATIONS)))
+
+    def _successes(self, index: np.ndarray) -> np.ndarray:
+        successes: np.ndarray = index[np.isfinite(self._history.values[index])]
+        return successes
+
+    def _targets(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._history.rows[index], warp(self._history.values[index], self._sampler.warp)
 
     def _outcome_model(self) -> tuple[_core.Gp, np.ndarray, np.ndarray, list[float], int, float, float] | None:
         """The process of which trials succeed, and what it is conditioned on: None if all have."""
         rows, labels, mean, deviation = self._labels(self.seen())
-        if mean == 1:
+        if deviation == 0:
             return None
         point = schedule(len(self._history))
-        return self._outcomes, rows, labels, self._outcomes_theta.at(point), len(self._kept(point)), mean, deviation
+        return self._outcomes, rows, labels, self._fit_outcomes(point), len(self._kept(point)), mean, deviation
+
+    def _fit_outcomes(self, point: int) -> list[float]:
+        def data(point: int) -> tuple[np.ndarray, np.ndarray]:
+            kept = self._kept(point)
+            good = self._successes(kept)
+            parts = [good, np.setdiff1d(kept, good, assume_unique=True)]
+            share = min(_FIT_LABELS / len(kept), 1.0)
+            return self._labels(np.concatenate([_thinned(part, math.ceil(share * len(part))) for part in parts]))[:2]
+
+        return self._outcome_fits.at(point, data)
 
     def _labels(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """Rows (m, d), 1 where they succeeded and 0 where not, less their mean and over their deviation (m,), and both."""
@@ -286,7 +308,7 @@ class GPEngine:
         return self._history.rows[index], (succeeded - mean) / (deviation or 1.0), mean, deviation
 
     def seen(self) -> np.ndarray:
-        """Indices of the observations that are the rows of :meth:`model`: all of them up to `max_observations`."""
+        """Indices of the observations that the model is made of, failures among them: all up to `max_observations`."""
         point = schedule(len(self._history))
         return np.concatenate([self._kept(point), np.arange(point, len(self._history))])
 
@@ -306,7 +328,7 @@ class GPEngine:
         """
         point = schedule(len(self._history))
         if self._skill[0] != point:
-            (rows, targets), theta = self._successes(self._kept(point)), self._theta.at(point)
+            (rows, targets), theta = self._targets(self._successes(self._kept(point))), self._fit(point)
             mean, variance = self._core.posterior(rows, targets, theta, len(rows), rows)
             noise = math.exp(theta[rows.shape[1] + 1])
             residuals = (targets - mean) / np.maximum(1.0 - variance / noise, 1e-9)   # what is known without an observation is never quite all

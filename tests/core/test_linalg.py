@@ -41,14 +41,17 @@ def test_the_inverse_of_any_size(n):
     np.testing.assert_allclose(c.inverse(), np.tril(np.linalg.inv(k)), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @given(st.integers(0, 30), st.integers(1, 30), st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
-def test_appending_rows_is_factoring_the_whole_and_truncating_takes_it_back(n, more, seed):
+def test_appending_rows_is_factoring_the_whole_and_truncating_takes_it_back(at_once, n, more, seed):
     k = covariance(n + more, seed)
     whole, grown = _core.Cholesky(), _core.Cholesky()
     whole.factor(k)
     grown.factor(k[:n, :n])
-    for i in range(n, n + more):
+    if at_once:
+        grown.append_block(k[n:], 1e-12)
+    for i in range(len(grown), n + more):
         grown.append(k[i, :i], k[i, i], 1e-12)
     b = np.random.default_rng(seed).normal(size=(2, n + more))
     np.testing.assert_allclose(grown.solve_lower(b), whole.solve_lower(b), rtol=1e-7, atol=1e-9)
@@ -68,6 +71,10 @@ def test_jitter_escalates_until_it_works_and_a_repeated_row_gets_the_floor():
     c.factor(k)
     c.append(np.ones(1), 1.0, 1e-4)
     assert c.log_determinant == pytest.approx(np.log(1e-4))
+    c.append_block(np.ones((2, 4)), 1e-4)
+    assert len(c) == 4 and c.log_determinant == pytest.approx(3 * np.log(1e-4))
+    with pytest.raises(ValueError, match="k must have shape"):
+        c.append_block(np.ones((2, 5)), 1e-4)
 
 
 def test_what_cannot_be_factored_is_an_error():
