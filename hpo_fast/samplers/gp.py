@@ -20,7 +20,7 @@ from hpo_fast.targets import WARPS, warp
 KERNELS = ("matern52", "matern32", "rbf")
 ACQUISITIONS = ("lcb", "log_ei", "log_pi", "thompson")
 _FIT_OBSERVATIONS = 500   # beyond, hyperparameters are fitted to every k-th observation: an evaluation is O(n^3)
-_FIT_LABELS = 200   # the same of which trials succeed, which have less to tell
+_FIT_LABELS = 100   # the same of which trials succeed, which have less to tell
 _LABEL_NOISE = (-1.0, 1.0)   # prior of the logarithm of the noise of which trials succeed, of labels with variance one
 _STALL = 5   # trials in which the best value has improved by less than
 _STALL_GAIN = 0.1   # of its distance to the median: the search stalls
