@@ -446,5 +446,5 @@ def gp_log_posterior(
 def success_value(chance: np.ndarray, usual: float) -> np.ndarray:
     """What estimated chances of success (q,) add to acquisition values, where the trials that succeeded have `usual` on average."""
     p = (chance + np.sqrt(chance**2 + 4 * 0.02**2)) / 2
-    t = np.log(p / (0.72 * usual))
+    t = np.log(p / (0.8 * usual))
     return 3 * np.where(t < -0.1, t, np.where(t < 0.1, -((t - 0.1) ** 2) / 0.4, 0))

@@ -9,7 +9,7 @@ namespace hpo {
 namespace {
 
 constexpr double kWeight = 3.0;   // what a chance of 1 / e costs: for lcb in deviations of the targets
-constexpr double kShare = 0.72;   // of the usual chance, which is taken as certain
+constexpr double kShare = 0.8;   // of the usual chance, which is taken as certain
 constexpr double kRound = 0.1;
 constexpr double kLeast = 0.02;   // eps
 
