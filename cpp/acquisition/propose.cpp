@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
 constexpr double kWider = 2.0;           // deviations of the bound where a search stalls, over those where it does not
-constexpr std::uint64_t kDoubt = 10;     // one trial in so many is proposed as if nothing failed: a few failures may have been accidents
+constexpr std::uint64_t kDaring = 10;     // one trial in so many is proposed as if nothing failed: a few failures may have been accidents
 constexpr std::size_t kBatch = 192;      // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
 
 // The first `count` rows agree, bit for bit (NaN included).
@@ -146,15 +146,13 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
         acquisition.beta = stalls && (number + i) % 2 == 0 ? kWider * beta : beta;
-        if (success) success->is_trusted = (number + i) % kDoubt != kDoubt - 1;
+        how[i] = {};
+        how[i].is_daring = success && (number + i) % kDaring == kDaring - 1;
+        if (success) success->is_trusted = !how[i].is_daring;
         const Stream stream(seed_, number + i, Purpose::gp);
         Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
-        if (maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value)) {
-            how[i].is_gp = true;
-        } else {
-            how[i] = {false, 0.0};
-            unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
-        }
+        how[i].is_gp = maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value);
+        if (!how[i].is_gp) unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
     });
 }
 

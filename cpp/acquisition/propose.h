@@ -42,6 +42,7 @@ constexpr double kFewObservations = 10.0;
 struct GpSuggested {
     bool is_gp = true;    // false: a uniform draw, every candidate was infeasible or seen
     double value = 0.0;   // of the acquisition function
+    bool is_daring = false;   // proposed as if no trial had failed
 };
 
 // What is known; the arrays must outlive it.

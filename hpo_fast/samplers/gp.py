@@ -245,7 +245,7 @@ class GPEngine:
             rows, how = self._core.suggest(number, n, *self.model(), pending, self._space.constraint, seen, stalls, outcomes)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
-        return rows, [self._info(is_gp, value, stalls and (number + i) % 2 == 0) for i, (is_gp, value) in enumerate(how)]
+        return rows, [self._info(*each, stalls and (number + i) % 2 == 0) for i, each in enumerate(how)]
 
     @property
     def stalls(self) -> bool:
@@ -260,12 +260,13 @@ class GPEngine:
         rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
         return rows, [info] * len(rows)
 
-    def _info(self, is_gp: bool, value: float, is_wider: bool) -> TrialInfo:
+    def _info(self, is_gp: bool, value: float, is_daring: bool, is_wider: bool) -> TrialInfo:
         if not is_gp:
             return uniform_info(len(self._history))
         jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
         wider = ", with twice the deviations since the search stalls" if is_wider and self._sampler.acquisition == "lcb" else ""
-        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{wider}{jitter}")
+        daring = ", as if no trial had failed" if is_daring else ""
+        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{daring}{wider}{jitter}")
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
         """Rows (m, d) that succeeded, warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is

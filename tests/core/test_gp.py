@@ -159,7 +159,7 @@ def test_suggestions_are_distinct_snapped_feasible_and_apart():
     seen.insert(rows)
     box = box_of(columns)
     made, how = gp_of(columns).suggest(40, 8, rows, y, theta, 40, none_pending(columns), lambda r: r[:, 0] + r[:, 1] < 1.2, seen)
-    assert len(made) == 8 and all(is_gp for is_gp, _ in how)
+    assert len(made) == 8 and all(is_gp for is_gp, *_ in how)
     assert len(np.unique(made, axis=0)) == 8
     assert (made[:, 0] + made[:, 1] < 1.2).all()
     np.testing.assert_array_equal(made, box.snap(made))

@@ -200,6 +200,7 @@ def test_a_choice_that_always_fails_is_given_up():
         t = opt.ask()
         opt.tell(t, None if t["a"] == "b" else (t["x"] - 0.3) ** 2)
     assert opt.history["a"].tolist()[30:].count("b") <= 4
+    assert [t.number for t in opt.ask(20) if "as if no trial had failed" in t.info.reason] == [69, 79]
 
 
 def test_a_prior_over_a_region_that_fails_is_left():
