@@ -113,6 +113,19 @@ def test_ask(benchmark, space: str, n: int, peer: str) -> None:
     measure(benchmark, "ask", f"{space}, n={n:,}", peer, lambda: told.append(asker.ask()), setup, ROUNDS[peer])
 
 
+@pytest.mark.parametrize("failed", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("n", [200, 1000])
+def test_ask_where_trials_failed(benchmark, n: int, failed: float) -> None:
+    asker = Fast("gp", space_of("d=20"), n, failed)
+    told = []
+
+    def setup() -> None:
+        if told:
+            asker.tell(told.pop())
+
+    measure(benchmark, "ask, failures", f"d=20, n={n:,}, {failed:.0%}", "hpo_fast", lambda: told.append(asker.ask()), setup, 30)
+
+
 def test_batch_of_8(benchmark) -> None:
     asker = Fast("gp", space_of("d=20"), 200)
 

@@ -48,12 +48,13 @@ def history(space: hf.Space, n: int) -> tuple[list[dict], np.ndarray]:
 
 
 class Fast:
-    """hpo_fast with `sampler`."""
+    """hpo_fast with `sampler`; of n trials told, about `failed` have failed."""
 
-    def __init__(self, sampler: str, space: hf.Space, n: int) -> None:
+    def __init__(self, sampler: str, space: hf.Space, n: int, failed: float = 0.0) -> None:
         self.opt = hf.Optimizer(space, sampler)
         rows = space.sample(n, seed=1)
         values = np.nansum((rows - 0.4) ** 2, axis=1) + 0.1 * np.random.default_rng(0).normal(size=n)
+        values[np.random.default_rng(1).random(n) < failed] = np.inf
         # As from_bytes loads a history: a million calls of add would take minutes.
         self.opt._engine.tell(rows, values)
         self.opt._history.append(np.arange(n), rows, values)
