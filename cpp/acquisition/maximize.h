@@ -38,8 +38,8 @@ struct MaximizeOptions {
 class Maximizer {
 public:
     // under_way: features (f,) of the rows beside which one is wanted, that are to be kept away from.
-    // prior_weight: of the log density of the box's priors, which is added to the acquisition value, as is the log chance of success; null if
-    // all trials have succeeded.
+    // success: its chance counts in the acquisition value; null if no trial has failed.
+    // prior_weight: of the log density of the box's priors, which is added to the acquisition value.
     Maximizer(const Box& box, const Features& features, const Process& process, const Acquisition& acquisition, const Success* success,
               const std::vector<std::vector<double>>& under_way, double prior_weight, const MaximizeOptions& options);
 
