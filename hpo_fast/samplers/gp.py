@@ -286,10 +286,10 @@ class GPEngine:
 
     def _outcome_model(self) -> tuple[_core.Gp, np.ndarray, np.ndarray, list[float], int, float, float] | None:
         """The process of which trials succeed, and what it is conditioned on: None if all have."""
-        rows, labels, mean, deviation = self._labels(self.seen())
-        if deviation == 0:
+        index, point = self.seen(), schedule(len(self._history))
+        if len(self._successes(index)) == len(index):
             return None
-        point = schedule(len(self._history))
+        rows, labels, mean, deviation = self._labels(index)
         return self._outcomes, rows, labels, self._fit_outcomes(point), len(self._kept(point)), mean, deviation
 
     def _fit_outcomes(self, point: int) -> list[float]:
