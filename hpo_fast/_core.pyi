@@ -343,9 +343,9 @@ class Gp(metaclass=_pybind11_type):
         seen: RowSet,
         stalls: bool = False,
         outcomes: tuple[Gp, ArrayLike, ArrayLike, Sequence[float], int, float, float] | None = None,
-    ) -> tuple[_Array, list[tuple[bool, float, bool]]]:
-        """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, its acquisition value, and whether it was proposed as
-        if no trial had failed.
+    ) -> tuple[_Array, list[tuple[bool, float, bool, bool]]]:
+        """Distinct rows (at most n, d), added to `seen`; for each whether the model proposed it, its acquisition value, whether it was proposed as
+        if no trial had failed, and whether by a wider bound.
 
         Where the search `stalls`, trials of even numbers have a bound that is twice as wide. `outcomes` are the process of which trials
         succeed, its rows (m, d), labels (m,), theta and n_factored, and the mean and deviation that were taken out of the labels.

@@ -152,7 +152,7 @@ def test_the_acquisition_of_gp_rises_by_the_weighted_log_density():
         gp = _core.Gp(space.box, space.grid, options, 0, 1)
         X = np.random.default_rng(1).random((12, 2))
         y = (X[:, 0] - 0.3) ** 2 * 5
-        row, [(is_gp, value, _)] = gp.suggest(20, 1, X, y, theta, 12, np.empty((0, 2)), None, _core.RowSet(2))
+        row, [(is_gp, value, *_)] = gp.suggest(20, 1, X, y, theta, 12, np.empty((0, 2)), None, _core.RowSet(2))
         mean, variance = gp.posterior(X, y, theta, 12, row)
         assert is_gp
         assert value == pytest.approx(1.8 * math.sqrt(variance[0]) - mean[0] + 4 / 12 * space.box.log_prior(0, row[:, 0])[0][0], rel=1e-9)

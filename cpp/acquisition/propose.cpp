@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kIncumbents = 8;   // whose neighbourhoods are searched
 constexpr double kWider = 2.0;           // deviations of the bound where a search stalls, over those where it does not
-constexpr std::uint64_t kDaring = 10;     // one trial in so many is proposed as if nothing failed: a few failures may have been accidents
+constexpr std::uint64_t kDaring = 10;    // one trial in so many is proposed as if nothing failed: a few failures may have been accidents
 constexpr std::size_t kBatch = 192;      // queries whose covariances stay in cache; a multiple of the columns that BLAS kernels take at a time
 
 // The first `count` rows agree, bit for bit (NaN included).
@@ -145,8 +145,9 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
-        acquisition.beta = stalls && (number + i) % 2 == 0 ? kWider * beta : beta;
         how[i] = {};
+        how[i].is_wider = stalls && (number + i) % 2 == 0;
+        acquisition.beta = how[i].is_wider ? kWider * beta : beta;
         how[i].is_daring = success && (number + i) % kDaring == kDaring - 1;
         if (success) success->is_trusted = !how[i].is_daring;
         const Stream stream(seed_, number + i, Purpose::gp);

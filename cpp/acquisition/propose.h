@@ -43,6 +43,7 @@ struct GpSuggested {
     bool is_gp = true;    // false: a uniform draw, every candidate was infeasible or seen
     double value = 0.0;   // of the acquisition function
     bool is_daring = false;   // proposed as if no trial had failed
+    bool is_wider = false;    // by a bound with kWider times the deviations
 };
 
 // What is known; the arrays must outlive it.

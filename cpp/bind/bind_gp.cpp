@@ -148,7 +148,7 @@ void register_gp(py::module_& m) {
             py::list paths;
             for (py::ssize_t i = 0; i < made.shape(0); ++i) {
                 const GpSuggested& s = how[static_cast<std::size_t>(i)];
-                paths.append(py::make_tuple(s.is_gp, s.value, s.is_daring));
+                paths.append(py::make_tuple(s.is_gp, s.value, s.is_daring, s.is_wider));
             }
             return py::make_tuple(made, paths);
         }, py::arg("number"), py::arg("n"), py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("pending"),

@@ -241,11 +241,11 @@ class GPEngine:
             why = "all trials told are equally good" if np.isfinite(self._history.values[:1]).any() else "no trial has succeeded yet"
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
-            stalls, outcomes = self.stalls, self._outcome_model()
-            rows, how = self._core.suggest(number, n, *self.model(), pending, self._space.constraint, seen, stalls, outcomes)
+            outcomes = self._outcome_model()
+            rows, how = self._core.suggest(number, n, *self.model(), pending, self._space.constraint, seen, self.stalls, outcomes)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
-        return rows, [self._info(*each, stalls and (number + i) % 2 == 0) for i, each in enumerate(how)]
+        return rows, [self._info(*each) for each in how]
 
     @property
     def stalls(self) -> bool:
