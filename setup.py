@@ -1,7 +1,7 @@
 """The one extension of hpo_fast. Everything else is in pyproject.toml.
 
-Environment: HPO_WERROR=1 makes warnings errors, HPO_NO_CLONES=1 turns SIMD dispatch off, HPO_SANITIZE=thread|address adds
-a sanitizer.
+Environment: HPO_WERROR=1 makes warnings errors, HPO_NO_CLONES=1 turns SIMD dispatch off and pybind11's check on that the GIL is
+held, HPO_SANITIZE=thread|address does so too and adds a sanitizer.
 """
 
 import os
@@ -39,7 +39,9 @@ extension = Pybind11Extension(
     include_dirs=["cpp"],
     depends=headers,
     cxx_std=17,
-    define_macros=[("HPO_NO_CLONES", "1")] if os.environ.get("HPO_NO_CLONES") or sanitizer else [],
+    define_macros=[(name, "1") for name in ("HPO_NO_CLONES", "PYBIND11_ASSERT_GIL_HELD_INCREF_DECREF")]
+    if os.environ.get("HPO_NO_CLONES") or sanitizer
+    else [],
     extra_compile_args=flags,
     extra_link_args=links,
 )

@@ -98,11 +98,9 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     const ConstMatrix rows = told.rows;
     const std::size_t n = rows.rows, d = box_.dims(), f = features_.size();
     condition(told, theta, n_factored);
-    // The incumbent is the best posterior mean among the observed rows: an observed value may be luck. Fantasies do not move
-    // the mean, but its last bits: they come after.
-    std::vector<double> z(n * f), mean(n);
-    features_.map(rows, {z.data(), n, f});
-    process_.mean({z.data(), n, f}, mean.data());
+    // The incumbent is the best posterior mean among the observed rows: an observed value may be luck.
+    std::vector<double> mean(n);
+    process_.mean_at_points(told.y, n, mean.data());
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return mean[a] < mean[b]; });
@@ -117,13 +115,13 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
         other = std::unique_lock<std::mutex>(model.mutex_);
         model.condition(outcomes->told, outcomes->theta, outcomes->n_factored);
         const ConstMatrix all = outcomes->told.rows;
-        std::vector<double> at(all.rows * f), failed;
-        features_.map(all, {at.data(), all.rows, f});
-        success.emplace(model.process_, outcomes->mean, outcomes->deviation, ConstMatrix{at.data(), all.rows, f}, outcomes->told.y);
+        success.emplace(model.process_, outcomes->mean, outcomes->deviation, outcomes->told.y);
         // Where a trial failed there is no value to be found: as if it had its posterior mean.
+        std::vector<double> failed;
         for (std::size_t i = 0; i < all.rows; ++i) {
-            const auto row = at.begin() + static_cast<std::ptrdiff_t>(i * f);
-            if (outcomes->told.y[i] < 0.0) failed.insert(failed.end(), row, row + static_cast<std::ptrdiff_t>(f));
+            if (outcomes->told.y[i] >= 0.0) continue;
+            failed.resize(failed.size() + f);
+            features_.map(all.row(i), failed.data() + failed.size() - f);
         }
         process_.append(ConstMatrix{failed.data(), failed.size() / f, f});
     }

@@ -15,12 +15,12 @@ constexpr double kLeast = 0.02;   // eps
 
 }  // namespace
 
-Success::Success(const Process& process, double mean, double deviation, ConstMatrix z, const double* labels)
+Success::Success(const Process& process, double mean, double deviation, const double* labels)
     : process_(process), mean_(mean), deviation_(deviation) {
-    std::vector<double> m(z.rows);
-    process.mean(z, m.data());
+    std::vector<double> m(process.size());
+    process.mean_at_points(labels, m.size(), m.data());
     double sum = 0.0, succeeded = 0.0;
-    for (std::size_t i = 0; i < z.rows; ++i) {
+    for (std::size_t i = 0; i < m.size(); ++i) {
         if (labels[i] < 0.0) continue;
         sum += m[i];
         succeeded += 1.0;

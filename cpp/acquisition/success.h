@@ -17,8 +17,8 @@ namespace hpo {
 
 class Success {
 public:
-    // The process is that of labels from which `mean` was taken, over `deviation`: those at z (n, f) are labels (n,). It must outlive this.
-    Success(const Process& process, double mean, double deviation, ConstMatrix z, const double* labels);
+    // The process is that of labels (n,) from which `mean` was taken, over `deviation`, with no fantasies. It must outlive this.
+    Success(const Process& process, double mean, double deviation, const double* labels);
 
     // Adds what z (q, f) has to out (q,).
     void add_to(ConstMatrix z, double* out) const;

@@ -98,8 +98,10 @@ void register_gp(py::module_& m) {
             check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), variance(static_cast<py::ssize_t>(q.rows));
             double *m_out = mean.mutable_data(), *v_out = variance.mutable_data();
-            const py::gil_scoped_release release;
-            gp.posterior(told, theta, n_factored, q, m_out, v_out);
+            {
+                const py::gil_scoped_release release;
+                gp.posterior(told, theta, n_factored, q, m_out, v_out);
+            }
             return std::make_pair(mean, variance);
         }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
         .def("mean", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
@@ -121,8 +123,10 @@ void register_gp(py::module_& m) {
             Array mean(static_cast<py::ssize_t>(q.rows)), covariance = new_array(q.rows, q.rows);
             double* m_out = mean.mutable_data();
             const Matrix c_out = view(covariance);
-            const py::gil_scoped_release release;
-            gp.joint(told, theta, n_factored, q, m_out, c_out);
+            {
+                const py::gil_scoped_release release;
+                gp.joint(told, theta, n_factored, q, m_out, c_out);
+            }
             return std::make_pair(mean, covariance);
         }, py::arg("rows"), py::arg("y"), py::arg("theta"), py::arg("n_factored"), py::arg("queries"))
         .def("suggest", [](Gp& gp, std::uint64_t number, std::size_t n, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored,

@@ -35,7 +35,12 @@ HPO_CLONES std::size_t largest(const double* x, std::size_t n) {
         for (std::size_t k = 0; k < 8; ++k) most[k] = x[i + k] > most[k] ? x[i + k] : most[k];
     for (; i < n; ++i) most[0] = x[i] > most[0] ? x[i] : most[0];
     for (std::size_t k = 1; k < 8; ++k) most[0] = most[k] > most[0] ? most[k] : most[0];
-    for (i = 0; i + 1 < n && x[i] != most[0];) ++i;
+    for (i = 0; i + 8 <= n; i += 8) {
+        bool is_here = false;
+        for (std::size_t k = 0; k < 8; ++k) is_here |= x[i + k] == most[0];
+        if (is_here) break;
+    }
+    while (i + 1 < n && x[i] != most[0]) ++i;
     return i;
 }
 
@@ -68,16 +73,16 @@ Process::Queries Process::queries(ConstMatrix z, bool with_slope, bool with_effe
     out.x.resize(q * f);
     out.effects.resize(q * g);
     out.prior.resize(q);
-    out.k.resize(q * n);
-    if (with_slope) out.slope.resize(q * n);
+    out.k = buffer(q * n);
+    if (with_slope) out.slope = buffer(q * n);
     for (std::size_t i = 0; i < q; ++i) {
         scaling_(z.row(i), out.x.data() + i * f);
         effects_(z.row(i), out.effects.data() + i * g);
         out.prior[i] = signal_ + squared_length(out.effects.data() + i * g, g);
     }
-    cross({out.x.data(), q, f}, {out.k.data(), q, n});
-    kernel(smoothness_, out.k.data(), q * n, signal_, out.k.data(), with_slope ? out.slope.data() : nullptr);
-    if (with_effects) add_effects({out.effects.data(), q, g}, {out.k.data(), q, n}, n);
+    cross({out.x.data(), q, f}, {out.k.get(), q, n});
+    kernel(smoothness_, out.k.get(), q * n, signal_, out.k.get(), out.slope.get());
+    if (with_effects) add_effects({out.effects.data(), q, g}, {out.k.get(), q, n}, n);
     return out;
 }
 
@@ -117,7 +122,7 @@ void Process::append(const double* z) {
     const std::size_t f = features_.size();
     const Queries fresh = queries({z, 1, f}, false);
     const double variance = fresh.prior[0] + noise_;
-    cholesky_.append(fresh.k.data(), variance, 0.5 * noise_);   // the noise alone bounds the pivot: less is rounding
+    cholesky_.append(fresh.k.get(), variance, 0.5 * noise_);   // the noise alone bounds the pivot: less is rounding
     x_.insert(x_.end(), fresh.x.begin(), fresh.x.end());
     norms_.push_back(squared_length(fresh.x.data(), f));
     e_.insert(e_.end(), fresh.effects.begin(), fresh.effects.end());
@@ -133,7 +138,7 @@ void Process::append(ConstMatrix z) {
     covariances(fresh, {own.data(), m, m});
     for (std::size_t i = 0; i < m; ++i) {
         double* row = k.data() + i * (n + m);
-        std::copy_n(fresh.k.data() + i * n, n, row);
+        std::copy_n(fresh.k.get() + i * n, n, row);
         std::copy_n(own.data() + i * m, i + 1, row + n);
         row[n + i] += noise_;
         norms_.push_back(squared_length(fresh.x.data() + i * f, f));
@@ -166,10 +171,14 @@ void Process::set_targets(const double* y, std::size_t m) {
         for (std::size_t k = 0; k < g; ++k) coefficients_[k] += alpha_[a] * e_[a * g + k];
 }
 
+void Process::mean_at_points(const double* y, std::size_t m, double* out) const {
+    for (std::size_t i = 0; i < m; ++i) out[i] = y[i] - (noise_ + jitter()) * alpha_[i];
+}
+
 void Process::mean(ConstMatrix z, double* out, double* variance_bound) const {
     const std::size_t q = z.rows, n = size(), g = effects_.size(), few = n / kLeading;
     Queries at = queries(z, false, false);   // the mean needs no more of the effects than their coefficients
-    const Matrix k{at.k.data(), q, n};
+    const Matrix k{at.k.get(), q, n};
     const ConstMatrix effects{at.effects.data(), q, g};
     times_alpha(k, out);
     for (std::size_t i = 0; i < q; ++i) out[i] += dot(effects.row(i), coefficients_.data(), g);
@@ -196,7 +205,7 @@ void Process::times_alpha(ConstMatrix k, double* out) const {
 
 void Process::moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const {
     const std::size_t q = at.prior.size(), n = size();
-    const Matrix k{at.k.data(), q, n};
+    const Matrix k{at.k.get(), q, n};
     times_alpha(k, mean);
     if (inverse_factor.data) multiply_lower(inverse_factor, k);
     else cholesky_.solve_lower(k);
@@ -215,14 +224,14 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, ConstMatr
 }
 
 // As one product with the points, in scaled coordinates x, then by the chain rule.
-void Process::gradients(const Queries& at, ConstMatrix z, const std::vector<double>& c, std::initializer_list<Matrix> outs) const {
+void Process::gradients(const Queries& at, ConstMatrix z, const double* c, std::initializer_list<Matrix> outs) const {
     const std::size_t q = z.rows, n = size(), f = features_.size();
     std::vector<double> product(outs.size() * q * f), by_z(f), unused(f);
     int rows = static_cast<int>(outs.size() * q), columns = static_cast<int>(f), points = static_cast<int>(n);
     if (f > 0 && n > 0)
-        lapack().dgemm(&kPlain, &kPlain, &columns, &rows, &points, &kOne, const_cast<double*>(x_.data()), &columns, const_cast<double*>(c.data()), &points,
+        lapack().dgemm(&kPlain, &kPlain, &columns, &rows, &points, &kOne, const_cast<double*>(x_.data()), &columns, const_cast<double*>(c), &points,
                        &kZero, product.data(), &columns);
-    const double *of = c.data(), *along = product.data();
+    const double *of = c, *along = product.data();
     for (std::size_t i = 0; i < q; ++i) {
         scaling_(z.row(i), unused.data(), by_z.data(), unused.data(), unused.data());
         for (const Matrix& out : outs) {
@@ -238,10 +247,10 @@ void Process::gradients(const Queries& at, ConstMatrix z, const std::vector<doub
 void Process::mean(ConstMatrix z, double* out, Matrix d_mean) const {
     const std::size_t q = z.rows, n = size();
     Queries at = queries(z, true);
-    times_alpha({at.k.data(), q, n}, out);
+    times_alpha({at.k.get(), q, n}, out);
     for (std::size_t i = 0; i < q; ++i)
         for (std::size_t a = 0; a < n; ++a) at.slope[i * n + a] *= 2.0 * alpha_[a];
-    gradients(at, z, at.slope, {d_mean});
+    gradients(at, z, at.slope.get(), {d_mean});
     for (std::size_t i = 0; i < q; ++i) effects_.add_gradient(z.row(i), coefficients_.data(), d_mean.row(i));
 }
 
@@ -249,24 +258,24 @@ void Process::posterior(ConstMatrix z, double* mean, double* variance, Matrix d_
     const std::size_t q = z.rows, n = size(), g = effects_.size();
     Queries at = queries(z, true);
     moments(at, mean, variance, {});
-    std::vector<double>& v = at.k;   // L^-1 k, then K^-1 k
-    cholesky_.solve_upper({v.data(), q, n});
+    double* const v = at.k.get();   // L^-1 k, then K^-1 k
+    cholesky_.solve_upper({v, q, n});
     // Of the stationary kernel d mu / dz = sum_a alpha_a slope_a 2 (z - z_a), d var / dz = -2 sum_a v_a slope_a 2 (z - z_a).
-    std::vector<double> c(2 * q * n);
+    const Buffer c = buffer(2 * q * n);
     for (std::size_t i = 0; i < q; ++i) {
-        double *cm = c.data() + 2 * i * n, *cv = cm + n;
+        double *cm = c.get() + 2 * i * n, *cv = cm + n;
         for (std::size_t a = 0; a < n; ++a) {
             cm[a] = 2.0 * alpha_[a] * at.slope[i * n + a];
             cv[a] = -4.0 * v[i * n + a] * at.slope[i * n + a];
         }
     }
-    gradients(at, z, c, {d_mean, d_variance});
+    gradients(at, z, c.get(), {d_mean, d_variance});
     // Of the effects d mu / de = sum_a alpha_a e_a, d var / de = 2 e - 2 sum_a v_a e_a.
     std::vector<double>& by_e = at.effects;
     int queried = static_cast<int>(q), effects = static_cast<int>(g), points = static_cast<int>(n);
     double two = 2.0, minus_two = -2.0;
     if (g > 0 && n > 0)
-        lapack().dgemm(&kPlain, &kPlain, &effects, &queried, &points, &minus_two, const_cast<double*>(e_.data()), &effects, v.data(), &points, &two,
+        lapack().dgemm(&kPlain, &kPlain, &effects, &queried, &points, &minus_two, const_cast<double*>(e_.data()), &effects, v, &points, &two,
                        by_e.data(), &effects);
     for (std::size_t i = 0; i < q; ++i) {
         effects_.add_gradient(z.row(i), coefficients_.data(), d_mean.row(i));
@@ -293,12 +302,12 @@ void Process::joint(ConstMatrix z, double* mean, Matrix covariance) const {
     const std::size_t q = z.rows, n = size();
     if (q == 0) return;
     Queries at = queries(z, false);
-    times_alpha({at.k.data(), q, n}, mean);
-    cholesky_.solve_lower({at.k.data(), q, n});
+    times_alpha({at.k.get(), q, n}, mean);
+    cholesky_.solve_lower({at.k.get(), q, n});
     covariances(at, covariance);
     int size = static_cast<int>(q), points = static_cast<int>(n);
     double minus_one = -1.0;
-    if (n > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &points, &minus_one, at.k.data(), &points, &kOne, covariance.data, &size);
+    if (n > 0) lapack().dsyrk(&kUpper, &kTransposed, &size, &points, &minus_one, at.k.get(), &points, &kOne, covariance.data, &size);
 }
 
 }  // namespace hpo

@@ -36,6 +36,8 @@ public:
     // variance away.
     void set_targets(const double* y, std::size_t m);
 
+    // The mean (m,) at the points that targets (m,) were set of, in O(m): K alpha = y, less the noise on the diagonal.
+    void mean_at_points(const double* y, std::size_t m, double* out) const;
     // The mean alone of z (q, f): (q,). O(n f) a query. And, if wanted, a bound of the variance (q,): what the nearest
     // observation alone would leave of it, or the first n / 8 observations, which are spread out as a rule.
     void mean(ConstMatrix z, double* out, double* variance_bound = nullptr) const;
@@ -54,10 +56,10 @@ private:
     struct Queries {
         std::vector<double> x, effects;   // (q, f) scaled, (q, g)
         std::vector<double> prior;        // (q,) variances
-        std::vector<double> k, slope;     // (q, n) covariances with every point, and their derivatives by r^2 if wanted
+        Buffer k, slope;                  // (q, n) covariances with every point, and their derivatives by r^2 if wanted
     };
     // Of functions sum_a c_a r^2(z, z_a) / 2 of z (q, f), c (q, outs, n): their derivatives by z, (q, f) each.
-    void gradients(const Queries& at, ConstMatrix z, const std::vector<double>& c, std::initializer_list<Matrix> outs) const;
+    void gradients(const Queries& at, ConstMatrix z, const double* c, std::initializer_list<Matrix> outs) const;
     void moments(Queries& at, double* mean, double* variance, ConstMatrix inverse_factor) const;   // at.k becomes L^-1 k
     Queries queries(ConstMatrix z, bool with_slope, bool with_effects = true) const;   // (q, f)
     void covariances(const Queries& at, Matrix out) const;   // before any point is known, of queries with each other: (q, q), lower triangle

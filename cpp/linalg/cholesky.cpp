@@ -78,14 +78,6 @@ void Cholesky::append(ConstMatrix k, double floor) {
         for (std::size_t i = 0; i < k.rows; ++i) append(k.row(i), k.row(i)[n_], floor);
 }
 
-void Cholesky::solve(Matrix b, char trans, std::size_t k) const {
-    int n = static_cast<int>(k), m = static_cast<int>(b.rows), stride = static_cast<int>(capacity_), ldb = static_cast<int>(b.cols), one = 1;
-    if (n == 0 || m == 0) return;
-    double* l = const_cast<double*>(l_.data());
-    if (m == 1) lapack().dtrsv(&kUpper, &trans, &kNonUnit, &n, l, &stride, b.data, &one);
-    else lapack().dtrsm(&kLeft, &kUpper, &trans, &kNonUnit, &n, &m, &kOne, l, &stride, b.data, &ldb);
-}
-
 void Cholesky::inverse_factor(Matrix out) const {
     std::fill_n(out.data, out.rows * out.cols, 0.0);
     for (std::size_t i = 0; i < n_; ++i) std::copy_n(row(i), i + 1, out.row(i));

@@ -33,6 +33,21 @@ def test_factor_solves_log_determinant_and_inverse(n, seed):
     np.testing.assert_allclose(np.tril(c.inverse()), np.tril(np.linalg.inv(k)), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("n", [1, 3, 4, 6, 33, 200])   # four rows at a time
+def test_any_number_of_right_sides_is_solved_as_each_of_them(n):
+    rng = np.random.default_rng(n)
+    k = covariance(n, n) + n * np.eye(n)
+    c = _core.Cholesky()
+    c.factor(k)
+    lower = linalg.cholesky(k, lower=True)
+    for m in (1, 2, 4, 5, 8, 9, 12, 13, 16, 137, 700):   # four or eight at a time, 655 of 200 in cache
+        b = rng.normal(size=(m, n))
+        for solved, factor, is_lower in ((c.solve_lower, lower, True), (c.solve_upper, lower.T, False)):
+            np.testing.assert_allclose(solved(b), linalg.solve_triangular(factor, b.T, lower=is_lower).T, rtol=1e-10, atol=1e-12)
+            assert np.array_equal(solved(b), np.concatenate([solved(row[None]) for row in b]))   # the same bits
+    assert c.solve_lower(np.empty((0, n))).shape == (0, n)
+
+
 @pytest.mark.parametrize("n", [31, 32, 33, 64, 65, 130, 261])   # by halves down to blocks of 32
 def test_the_inverse_of_any_size(n):
     k = covariance(n, n) + n * np.eye(n)
