@@ -1,10 +1,10 @@
 """User functions of a configuration: constraints and derived parameters.
 
 A function sees one configuration ``p`` with its parameters as attributes or items (``p.rank``, ``p["rank"]``). In Python it
-is called with whole columns at once where it can (``p.rank * p.batch <= 2048`` works on numbers and arrays alike) and
-configuration by configuration where it cannot (``if``, ``and``, ``math.log``, division by zero, ints that might not fit 64 bits). A requirement is
-asked only about configurations that satisfy those before it, and a derived parameter is computed where a function reads it: after
-``require(lambda p: p.n > 0)`` both may divide by ``p.n``.
+is called with whole columns at once where these mean what values do (operators and NumPy's ufuncs: ``p.rank * p.batch <= 2048``) and
+configuration by configuration where they do not (``if``, ``and``, ``is``, ``len``, ``math.log``, division by zero, ints that might not fit
+64 bits). A requirement is asked only about configurations that satisfy those before it, and a derived parameter is computed where a
+function reads it: after ``require(lambda p: p.n > 0)`` both may divide by ``p.n``.
 
 An inactive parameter is NaN if it is a number, else None; ``p.active("momentum")`` says which it is. Comparisons with NaN
 are False, so a constraint on a conditional parameter reads ``~p.active("momentum") | (p.momentum < 0.9)``.
@@ -32,12 +32,13 @@ with columns of length one for a single configuration, and never compiled. Colum
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,13 @@ class Config:
 
 
 class Columns(Config):
-    """Columns as arrays of the type `kind`."""
+    """Columns, each as what `wrap` makes of its array."""
 
-    __slots__ = ("__kind",)
+    __slots__ = ("__wrap",)
 
-    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], kind: type[np.ndarray]) -> None:
+    def __init__(self, values: Mapping[str, Any], active: Mapping[str, Any], wrap: Callable[[np.ndarray], Any]) -> None:
         super().__init__(values, active)
-        self.__kind = kind
+        self.__wrap = wrap
 
     def __getitem__(self, name: str) -> Any:
         return self.__column(super().__getitem__(name))
@@ -101,30 +102,69 @@ class Columns(Config):
         return self.__column(super().active(name))
 
     def __column(self, values: Any) -> Any:
-        return values.view(self.__kind) if isinstance(values, np.ndarray) else values
+        return self.__wrap(values) if isinstance(values, np.ndarray) else values
 
 
-class _Careful(np.ndarray):
-    """A column that raises where ints might wrap around, where truth values are added (``or`` to NumPy), where something is divided by
-    zero and where it would be changed."""
+class _NotAValue(TypeError):
+    """Something was asked of a column that only one value can answer."""
+
+
+class _Column(np.lib.mixins.NDArrayOperatorsMixin):
+    """A column as if it were one value: operators and ufuncs with other columns, numbers and strings; all else is an error.
+
+    Whatever is refused is reported to `refused`, since the function may catch the error and go on: what takes the column for a value
+    (``p.name[:2]``, ``len(p.layers)``, ``isinstance(p.depth, int)``) is not answered as for one value, and neither is what compares it
+    with a sequence (NumPy would, entry by entry), where ints might wrap around, where truth values are added (``or`` to NumPy) or something is
+    divided by zero.
+    """
+
+    __slots__ = ("__refused", "__values")
+
+    def __init__(self, values: np.ndarray, refused: list[str]) -> None:
+        self.__values = values
+        self.__refused = refused
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or "out" in kwargs:
-            return NotImplemented
-        plain = [x.view(np.ndarray) if isinstance(x, _Careful) else x for x in inputs]
+        if method != "__call__" or kwargs or not all(type(x) is _Column or x is None or isinstance(x, _SCALARS) for x in inputs):
+            return self.__refuse(ufunc.__name__)
+        plain = [x.__values if type(x) is _Column else x for x in inputs]
         if ufunc in _DIVISIONS and not np.all(plain[1]):
-            raise ZeroDivisionError
-        result = ufunc(*plain, **kwargs)
+            return self.__refuse("division by zero", ZeroDivisionError)
+        result = ufunc(*plain)
         if ufunc in _LARGEST and result.dtype.kind in "bi":
             limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
             if _LARGEST[ufunc](*map(_magnitude, plain)) > limit:
-                raise OverflowError
-        return _careful(result)
+                return self.__refuse("overflow", OverflowError)
+        return tuple(_Column(part, self.__refused) for part in result) if isinstance(result, tuple) else _Column(result, self.__refused)
 
-    def __array_function__(self, *call: Any) -> Any:
-        return _careful(super().__array_function__(*call))
+    @staticmethod
+    def values(result: Any) -> np.ndarray | None:
+        """The array of what a function returned; None if it is not a column."""
+        return result.__values if type(result) is _Column else None
+
+    def __refuse(self, what: str, kind: type[Exception] = _NotAValue) -> Any:
+        self.__refused.append(what)
+        raise kind(what)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:   # isinstance asks for it
+        return self.__refuse("isinstance")
+
+    def __getattr__(self, name: str) -> Any:
+        self.__refused.append(name)
+        raise AttributeError(name)   # as hasattr expects
 
 
+def _refusing(name: str) -> Callable[..., Any]:
+    return lambda self, *args: self._Column__refuse(name)
+
+
+for _name in ("bool", "len", "getitem", "iter", "reversed", "contains", "call", "int", "float", "complex", "index", "hash", "str", "repr", "format", "bytes",
+              "round", "trunc", "floor", "ceil", "fspath", "enter", "array", "array_function", "copy", "deepcopy", "reduce_ex", "dir"):   # fmt: skip
+    setattr(_Column, f"__{_name}__", _refusing(_name))
+
+
+_SCALARS = (bool, int, float, str, bytes, np.generic)
 _DIVISIONS = (np.divide, np.floor_divide, np.remainder, np.divmod)
 _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
     np.add: operator.add,
@@ -140,10 +180,6 @@ def _magnitude(x: Any) -> float:
     if isinstance(x, np.ndarray):
         return 1.0 if x.dtype == bool else max(float(x.max(initial=0)), -float(x.min(initial=0)))
     return float(abs(x))
-
-
-def _careful(values: Any) -> Any:
-    return values.view(_Careful) if isinstance(values, np.ndarray) else values
 
 
 class Function:
@@ -196,21 +232,27 @@ class Function:
             failed.hpo_fast_role = self.role  # type: ignore[attr-defined]
             raise failed from error
 
-    def many(self, columns: Callable[[type[np.ndarray]], Columns], n: int, single: Callable[[int], Config]) -> np.ndarray:
-        """The results (n,) for columns, as arrays of the type that is asked for; `single(i)` is configuration i by itself.
+    def many(self, columns: Callable[[Callable[[np.ndarray], Any]], Columns], n: int, single: Callable[[int], Config]) -> np.ndarray:
+        """The results (n,) for columns, each as what a function makes of its array; `single(i)` is configuration i by itself.
 
-        What takes a column for a value (``p.name[:2]``, ``p.name is None``, ``len(p.layers)``) can look as if it had computed
-        with columns, so the result must have one entry a row and be right at both ends.
+        A function may tell a column from a value in ways that nothing can see from here (in a library that it calls): where one does, its result
+        must at least be right at both ends.
         """
         if self.vectorized:
-            return self._array(columns(np.ndarray), n)
-        try:
-            result = np.asarray(self.fn(columns(_Careful)))
-        except Exception:
-            result = None
-        if result is not None and result.shape == (n,) and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
+            return self._array(columns(lambda values: values), n)
+        result = None if _may_notice_columns(self.fn) else self._at_once(columns)
+        if result is not None and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
             return result
         return column([self.one(single(i)) for i in range(n)])
+
+    def _at_once(self, columns: Callable[[Callable[[np.ndarray], Any]], Columns]) -> np.ndarray | None:
+        """The results (n,) for columns; None if the function did anything with them that means another thing for values."""
+        refused: list[str] = []
+        try:
+            result = _Column.values(self.fn(columns(lambda values: _Column(values, refused))))
+        except Exception:
+            return None
+        return None if refused else result
 
     def _array(self, columns: Config, n: int) -> np.ndarray:
         """What a vectorised function returns, checked: an array (n,)."""
@@ -235,8 +277,39 @@ class Function:
 @functools.lru_cache(maxsize=1024)
 def _operations(code: CodeType) -> frozenset[str]:
     """What the instructions of a function are, those of functions within it among them."""
-    within = (_operations(constant) for constant in code.co_consts if isinstance(constant, CodeType))
-    return frozenset(i.opname for i in dis.get_instructions(code)).union(*within)
+    return frozenset(i.opname for each in _codes(code) for i in dis.get_instructions(each))
+
+
+@functools.lru_cache(maxsize=1024)
+def _globals_read(code: CodeType) -> frozenset[str]:
+    """The global names that a function reads, and functions within it."""
+    return frozenset(i.argval for each in _codes(code) for i in dis.get_instructions(each) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+
+
+def _may_notice_columns(fn: Any, callers: tuple[Any, ...] = ()) -> bool:
+    """Whether a function, or one that it calls by name, may tell a column from a value unseen: by ``is``, ``type``, ``callable``, ``match``, or in
+    Python code of a module."""
+    fn = fn.func if isinstance(fn, functools.partial) else fn
+    fn = getattr(fn, "__func__", fn)   # of a method
+    if not isinstance(fn, FunctionType):
+        return True
+    names = _globals_read(fn.__code__)
+    if any(op == "IS_OP" or op.endswith("NONE") or op.startswith("MATCH_") for op in _operations(fn.__code__)) or names & {"type", "callable"}:
+        return True
+    read = [fn.__globals__.get(name) for name in names]
+    for cell in fn.__closure__ or ():
+        with contextlib.suppress(ValueError):   # not assigned yet
+            read.append(cell.cell_contents)
+    attributes = {name for code in _codes(fn.__code__) for name in code.co_names}
+    modules = (value for value in read if isinstance(value, ModuleType))
+    if any(isinstance(getattr(module, name, None), FunctionType) for module in modules for name in attributes):
+        return True
+    return any(_may_notice_columns(value, (*callers, fn)) for value in read if isinstance(value, FunctionType) and value not in (*callers, fn))
+
+
+def _codes(code: CodeType) -> list[CodeType]:
+    """The code of a function and of those within it."""
+    return [code, *(inner for constant in code.co_consts if isinstance(constant, CodeType) for inner in _codes(constant))]
 
 
 def column(values: Sequence[Any]) -> np.ndarray:
