@@ -281,6 +281,12 @@ def _operations(code: CodeType) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=1024)
+def _looks(code: CodeType) -> bool:
+    """Whether ``is`` or ``match`` occurs in a function."""
+    return any(op == "IS_OP" or op.endswith("NONE") or op.startswith("MATCH_") for op in _operations(code))
+
+
+@functools.lru_cache(maxsize=1024)
 def _globals_read(code: CodeType) -> frozenset[str]:
     """The global names that a function reads, and functions within it."""
     return frozenset(i.argval for each in _codes(code) for i in dis.get_instructions(each) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
@@ -294,15 +300,14 @@ def _may_notice_columns(fn: Any, callers: tuple[Any, ...] = ()) -> bool:
     if not isinstance(fn, FunctionType):
         return True
     names = _globals_read(fn.__code__)
-    if any(op == "IS_OP" or op.endswith("NONE") or op.startswith("MATCH_") for op in _operations(fn.__code__)) or names & {"type", "callable"}:
+    if _looks(fn.__code__) or names & {"type", "callable"}:
         return True
     read = [fn.__globals__.get(name) for name in names]
     for cell in fn.__closure__ or ():
         with contextlib.suppress(ValueError):   # not assigned yet
             read.append(cell.cell_contents)
-    attributes = {name for code in _codes(fn.__code__) for name in code.co_names}
-    modules = (value for value in read if isinstance(value, ModuleType))
-    if any(isinstance(getattr(module, name, None), FunctionType) for module in modules for name in attributes):
+    modules = [value for value in read if isinstance(value, ModuleType)]
+    if modules and any(isinstance(getattr(m, name, None), FunctionType) for m in modules for code in _codes(fn.__code__) for name in code.co_names):
         return True
     return any(_may_notice_columns(value, (*callers, fn)) for value in read if isinstance(value, FunctionType) and value not in (*callers, fn))
 
