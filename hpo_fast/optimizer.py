@@ -252,7 +252,11 @@ class Optimizer:
             if len(set(numbers)) < len(numbers):
                 raise ValueError(f"trials {sorted(n for n in set(numbers) if numbers.count(n) > 1)} appear twice in one tell")
             if numbers:
-                self._record([self._pending[n] for n in numbers], values)
+                told = [self._pending[n] for n in numbers]
+                self._record(told, values)
+                for copy, mine in zip(which, told, strict=True):
+                    if isinstance(copy, Trial):
+                        copy.state, copy.value = mine.state, mine.value
 
     def _record(self, trials: Sequence[Trial], values: Sequence[float]) -> None:
         rows = np.array([t._row for t in trials])
@@ -281,7 +285,8 @@ class Optimizer:
         if isinstance(trial, Trial):
             number = trial.number
             mine = self._pending.get(number)
-            if mine is not None and (mine is trial or mine.params == trial.params):
+            # By row, since a copy from another process has other objects in its params, and NaN and arrays do not compare.
+            if mine is not None and mine._row.tobytes() == trial._row.tobytes():
                 return number
             if number < len(self._states) and mine is None:
                 raise ValueError(f"trial {number} is {self._states[number]} already: each trial is told or forgotten once")

@@ -99,6 +99,26 @@ def test_failures_are_kept_and_counted(value, direction):
     assert opt.best_trial.number == 1
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        mixed().derive("z", lambda p: 2 * p.k),   # NaN while k is inactive
+        mixed().derive("z", lambda p: np.array([p.x, 1.0])),
+        hf.Space({"c": hf.Categorical([math.nan, 1.0])}),
+    ],
+    ids=["nan", "array", "choice"],
+)
+def test_a_copy_of_a_trial_is_told_and_forgotten(space):
+    opt = hf.Optimizer(space, "random")
+    trials = opt.ask(2)
+    told, gone = pickle.loads(pickle.dumps(trials))
+    opt.tell(told, 1.0)
+    assert (told.state, told.value) == (trials[0].state, trials[0].value) == ("complete", 1.0)
+    opt.forget(gone)
+    assert gone.state == trials[1].state == "forgotten"
+    assert opt.history.numbers.tolist() == [0] and opt.pending == []
+
+
 def test_failures_are_taken_for_bad():
     opt = hf.Optimizer(hf.Space({"x": hf.Float(0, 1)}), hf.samplers.TPE(n_startup=20), seed=3)
     for _ in range(80):
