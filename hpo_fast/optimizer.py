@@ -205,11 +205,11 @@ class Optimizer:
         """The row (1, d) of a partial configuration: what is missing comes from the sampler, else is drawn."""
         space = self._space
         base = np.full((1, len(space)), np.nan)
-        if np.isnan(partial).any():
+        if (np.isnan(partial) & space.box.active(partial[None])[0]).any():
             try:
                 base, _ = self._suggest(1)
                 self._seen.erase(base)
-            except _core.SpaceExhausted:
+            except (_core.SpaceExhausted, _core.Infeasible):   # what is given may leave completions that the sampler did not find
                 pass
         return _core.complete_row(space.box, partial, base[0], self._seed, len(self._states), space.constraint, self._seen)
 

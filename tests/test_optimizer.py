@@ -333,6 +333,21 @@ def test_enqueue_completes_from_the_sampler_and_within_requirements():
         hf.Optimizer(space).enqueue({"a": 1, "b": 1})
 
 
+def test_what_is_enqueued_does_not_need_the_sampler_to_find_something_feasible():
+    space = hf.Space({"a": hf.Categorical(["s", "t"]), "m": hf.Float(0, 1).when("a", "s"), "x": hf.Float(0, 1)}).require(lambda p: p.x == 0.25)
+    for sampler in SAMPLERS:
+        for config in ({"a": "s", "m": 0.5, "x": 0.25}, {"a": "t", "x": 0.25}):   # complete
+            opt = hf.Optimizer(space, sampler)
+            opt.enqueue(config)
+            assert opt.ask().params == config
+    opt = hf.Optimizer(space, "random")
+    opt.enqueue({"a": "s", "x": 0.25})
+    trial = opt.ask()
+    assert trial["x"] == 0.25 and trial.params.keys() == {"a", "m", "x"}
+    with pytest.raises(hf.Infeasible):
+        opt.ask()
+
+
 def test_enqueued_children_choose_their_parents():
     space = hf.Space({"c": hf.Int(0, 1).when("b", 2), "b": hf.Int(0, 5).when("a", [3, 4]), "a": hf.Int(0, 99)})
     opt = hf.Optimizer(space)
