@@ -192,12 +192,14 @@ class _Loop:
         self.asked += 1
         return trial
 
-    def tell(self, trial: Trial, result: Callable[[], Any]) -> None:
-        """Tell what `result` returns, a failure if it raises what is to be caught."""
+    def value(self, result: Callable[[], Any]) -> float | None:
+        """What `result` returns, None if it raises what is to be caught."""
         try:
-            value = observed(result())
+            return observed(result())
         except self.catch:
-            value = None
+            return None
+
+    def tell(self, trial: Trial, value: float | None) -> None:
         self.optimizer.tell(trial, value)
         if self.bar is not None:
             with contextlib.suppress(ValueError):   # until a trial succeeds
@@ -210,7 +212,7 @@ class _Loop:
     def serial(self) -> str:
         while (trial := self.ask()) is not None:
             params = dict(trial.params)
-            self.tell(trial, lambda params=params: self.fn(params))  # type: ignore[misc]
+            self.tell(trial, self.value(lambda params=params: self.fn(params)))  # type: ignore[misc]
         assert self.stop is not None
         return self.stop
 
@@ -226,9 +228,17 @@ class _Loop:
                     assert self.stop is not None
                     return self.stop
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
+                error: BaseException | None = None   # raised last: the values that came with it are told
                 for future in sorted(done, key=lambda f: running[f].number):
                     trial = running.pop(future)
-                    self.tell(trial, future.result)
+                    try:
+                        value = self.value(future.result)
+                    except BaseException as raised:
+                        error = error or raised
+                    else:
+                        self.tell(trial, value)
+                if error is not None:
+                    raise error
         finally:
             for future in running:
                 future.cancel()

@@ -87,6 +87,37 @@ def test_other_exceptions_propagate_with_the_history(n_jobs, catch):
     opt.tell(opt.pending[0], 1.0)
 
 
+class Now(Executor):
+    """Runs what is submitted at once: the results of all workers come together."""
+
+    _max_workers = 4
+
+    def submit(self, fn, *args):
+        future = Future()
+        try:
+            future.set_result(fn(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.mark.parametrize("result", [KeyError("stop"), "not a number"])
+def test_values_that_come_together_with_an_exception_are_told(result):
+    calls = []
+
+    def fn(params):
+        calls.append(params)
+        if len(calls) in (1, 3) and isinstance(result, Exception):
+            raise result
+        return result if len(calls) in (1, 3) else 1.0
+
+    with pytest.raises((KeyError, TypeError), match=r"stop|not a number") as caught:
+        hf.minimize(fn, SPACE, 8, n_jobs=Now())
+    opt = caught.value.hpo_fast_optimizer
+    assert opt.history.numbers.tolist() == [1, 3]
+    assert [t.number for t in opt.pending] == [0, 2]
+
+
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_a_value_that_is_no_number_propagates(n_jobs):
     with pytest.raises(TypeError, match=r"value='abc' must be one real number") as caught:
