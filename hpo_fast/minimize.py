@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hpo_fast._core import SpaceExhausted
 from hpo_fast.checks import check_int
 from hpo_fast.optimizer import Optimizer, Trial
@@ -206,7 +208,8 @@ class _Loop:
                 self.bar.set_postfix_str(f"best {self.optimizer.best_value:.6g}", refresh=False)
             self.bar.update()
         for callback in self.callbacks:
-            if callback(self.optimizer, trial) is True and self.stop is None:
+            answer = callback(self.optimizer, trial)
+            if isinstance(answer, (bool, np.bool_)) and answer and self.stop is None:
                 self.stop = "callback"
 
     def serial(self) -> str:
@@ -234,7 +237,7 @@ class _Loop:
                     try:
                         value = self.value(future.result)
                     except BaseException as raised:
-                        error = error or raised
+                        error = raised if error is None else error
                     else:
                         self.tell(trial, value)
                 if error is not None:

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
+import numpy as np
 import pytest
 
 import hpo_fast as hf
@@ -289,6 +290,11 @@ def test_callbacks(n_jobs):
     assert [n for *_, n in seen] == list(range(1, result.n_trials + 1))
     assert all(o is result.optimizer for o, *_ in seen)
     assert result.optimizer.pending == []
+
+
+def test_a_callback_may_compare_numpy_numbers():
+    result = hf.minimize(loss, SPACE, 30, callbacks=[lambda o, t: np.float64(t.number) >= 8])
+    assert (result.stopped, result.n_trials) == ("callback", 9)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
