@@ -352,7 +352,8 @@ class Optimizer:
         Parameters
         ----------
         params : dict
-            A configuration; parameters left out are completed by the sampler when its turn comes.
+            A configuration; parameters left out are completed by the sampler when its turn comes. Derived ones may be there if it is
+            complete.
 
         Returns
         -------
@@ -362,7 +363,8 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If a parameter is unknown or has no such value, or no completion satisfies the requirements.
+            If a parameter is unknown or has no such value, if one is derived though searched ones were left out, or no completion
+            satisfies the requirements.
         """
         partial = self._space.encode_partial(params)
         with self._lock:

@@ -354,7 +354,10 @@ class Space(Interchange):
         return self._encode(configs, complete=True)
 
     def encode_partial(self, params: Mapping[str, Any]) -> np.ndarray:
-        """The row (1, d) of a configuration with parameters left out: NaN both where inactive and where left out."""
+        """The row (1, d) of a configuration with parameters left out: NaN both where inactive and where left out.
+
+        With a searched parameter left out, a derived one is a ValueError: it cannot be searched for.
+        """
         return self._encode([params], complete=False)
 
     def _encode(self, configs: Sequence[Mapping[str, Any]], complete: bool) -> np.ndarray:
@@ -385,7 +388,11 @@ class Space(Interchange):
             if complete and missing.any():
                 raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
             incomplete = incomplete or bool(missing.any())
-        if self._functions.derived and not incomplete:
+        if incomplete:
+            for name in self._functions.derived:
+                if any(name in params for params in configs):
+                    raise ValueError(f"derived parameter {name!r} is computed: leave it out, and give the searched parameters that it depends on")
+        elif self._functions.derived:
             self._check_derived(configs, rows)
         return rows
 

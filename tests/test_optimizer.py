@@ -317,6 +317,10 @@ def test_enqueue_checks_derived_values_as_encode_does():
     with pytest.raises(ValueError, match="'rb' is 999 but its function gives 6"):
         opt.enqueue({"r": 3, "s": 1, "rb": 999})
     assert opt.enqueue({"r": 3, "s": 1, "rb": 6}) and opt.ask()["rb"] == 6
+    for partial in ({"rb": 6}, {"rb": "nonsense"}, {"r": 3, "rb": 6}):
+        with pytest.raises(ValueError, match="'rb' is computed: leave it out, and give the searched parameters"):
+            opt.enqueue(partial)
+    assert opt.ask().info.model != "enqueued"
 
 
 def test_enqueue_completes_from_the_sampler_and_within_requirements():
