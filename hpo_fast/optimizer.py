@@ -235,13 +235,14 @@ class Optimizer:
             If a value is not a number or a trial is neither a Trial nor an int. Nothing is told then.
         """
         single = isinstance(trial, (Trial, int, np.integer))
-        if not single and (isinstance(trial, (str, bytes, float)) or not isinstance(trial, Iterable)):
+        no_sequence = (str, bytes, Mapping, set, frozenset)   # iterable, but no sequence of trials or values
+        if not single and (isinstance(trial, no_sequence) or not isinstance(trial, Iterable)):
             raise TypeError(f"trial={trial!r} must be a Trial, a trial's number, or a sequence of them")
         which = [trial] if single else list(trial)  # type: ignore[arg-type]
         if single:
             listed = [value]
         else:
-            if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+            if isinstance(value, no_sequence) or not isinstance(value, Iterable):
                 raise TypeError(f"value={value!r} must be a sequence with one value for each of the {len(which)} trials")
             listed = list(value)
             if len(listed) != len(which):
