@@ -123,7 +123,7 @@ class Optimizer:
         self._pending: dict[int, Trial] = {}
         self._waiting = (0, np.empty((0, len(space))))
         self._queue: list[tuple[np.ndarray, str]] = []
-        self._enqueued: set[bytes] = set()
+        self._enqueued: dict[bytes, int] = {}   # the number of the trial that each became, -1 while it waits
         self._best: int | None = None
         self._enqueue_defaults()
 
@@ -161,7 +161,7 @@ class Optimizer:
             try:
                 while self._queue and len(trials) < wanted:
                     if self._seen.contains(self._queue[0][0][None])[0]:   # pending or told since it was enqueued
-                        self._enqueued.discard(self._queue.pop(0)[0].tobytes())
+                        self._enqueued.pop(self._queue.pop(0)[0].tobytes(), None)
                     else:
                         trials.append(self._ask_queued())
                 if len(trials) < wanted:
@@ -199,7 +199,9 @@ class Optimizer:
         row = self._complete(partial)
         del self._queue[0]
         self._seen.insert(row)
-        return self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])[0]
+        trial = self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])[0]
+        self._enqueued[partial.tobytes()] = trial.number
+        return trial
 
     def _complete(self, partial: np.ndarray) -> np.ndarray:
         """The row (1, d) of a partial configuration: what is missing comes from the sampler, else is drawn."""
@@ -302,7 +304,7 @@ class Optimizer:
         return number
 
     def forget(self, trial: Trial | int) -> None:
-        """Give up a pending trial: it will never be told, and its configuration may be suggested again.
+        """Give up a pending trial: it will never be told, and its configuration may be suggested and enqueued again.
 
         Raises
         ------
@@ -317,6 +319,7 @@ class Optimizer:
             if isinstance(trial, Trial):
                 trial.state = FORGOTTEN
             self._seen.erase(mine._row[None])
+            self._enqueued = {key: became for key, became in self._enqueued.items() if became != number}
 
     def add(self, params: Mapping[str, Any], value: Any) -> Trial:
         """A result from elsewhere: learned from as if it had been asked and told.
@@ -359,7 +362,8 @@ class Optimizer:
         Returns
         -------
         bool
-            False if there was nothing to do: it has been enqueued before, or this very configuration is pending or told.
+            False if there was nothing to do: it has been enqueued before and not forgotten since, or this very configuration is
+            pending or told.
 
         Raises
         ------
@@ -384,7 +388,7 @@ class Optimizer:
         key = partial.tobytes()
         if key in self._enqueued or (complete and self._seen.contains(partial)[0]):
             return False
-        self._enqueued.add(key)
+        self._enqueued[key] = -1
         self._queue.append((partial[0], reason))
         return True
 
@@ -508,6 +512,7 @@ class Optimizer:
                 pending_rows=self._pending_rows(),
                 queue=np.array([row for row, _ in self._queue]).reshape(-1, d),
                 enqueued=np.array([np.frombuffer(key) for key in sorted(self._enqueued)]).reshape(-1, d),
+                enqueued_numbers=np.array([self._enqueued[key] for key in sorted(self._enqueued)], dtype=np.int64),
             )
             return buffer.getvalue()
 
@@ -570,7 +575,7 @@ class Optimizer:
         ):
             self._pending[number] = Trial(number, params, row, info)
         self._queue = list(zip(saved["queue"], meta["reasons"], strict=True))
-        self._enqueued = {row.tobytes() for row in saved["enqueued"]}
+        self._enqueued = {row.tobytes(): number for row, number in zip(saved["enqueued"], saved["enqueued_numbers"].tolist(), strict=True)}
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))

@@ -316,6 +316,28 @@ def test_enqueue_is_tried_first_in_order_and_idempotent():
     assert opt.enqueue({}) in (True, False)
 
 
+@pytest.mark.parametrize("params", [{"a": 3, "b": 0.25}, {"a": 3}, {"a": 2, "b": 0.5}], ids=["complete", "partial", "default"])
+@pytest.mark.parametrize("restored", [False, True])
+def test_what_was_forgotten_can_be_enqueued_again(params, restored):
+    space = hf.Space({"a": hf.Int(0, 4, default=2), "b": hf.Float(0, 1, default=0.5)})
+    opt = hf.Optimizer(space)
+    opt.enqueue({"a": 3, "b": 0.25})
+    opt.enqueue({"a": 3})
+    opt.enqueue({"a": 4})
+    trials = opt.ask(3)
+    if restored:
+        opt = hf.Optimizer.from_bytes(space, opt.to_bytes())
+    trial = next(t for t in trials if params.items() <= t.params.items() and (len(params) == 2 or t["b"] != 0.25))
+    assert not opt.enqueue(params)
+    opt.forget(trial.number)
+    assert opt.enqueue(params) and not opt.enqueue(params)
+    assert not opt.enqueue({"a": 4})   # waits still
+    first, second = opt.ask(2)
+    assert first["a"] == 4 and params.items() <= second.params.items() and second.info.model == "enqueued"
+    opt.tell(second, 1.0)
+    assert not opt.enqueue(params)
+
+
 def test_enqueue_checks_derived_values_as_encode_does():
     opt = hf.Optimizer(hf.Space({"r": hf.Int(1, 8), "s": hf.Int(1, 8)}).derive("rb", lambda p: 2 * p.r), seed=0)
     with pytest.raises(ValueError, match="'rb' is 999 but its function gives 6"):
@@ -620,7 +642,9 @@ def test_damaged_bytes_are_a_value_error_or_harmless():
     assert refused > len(damaged) / 2
 
 
-@pytest.mark.parametrize("missing", ["meta", "states", "numbers", "rows", "values", "pending_numbers", "pending_rows", "queue", "enqueued"])
+@pytest.mark.parametrize(
+    "missing", ["meta", "states", "numbers", "rows", "values", "pending_numbers", "pending_rows", "queue", "enqueued", "enqueued_numbers"]
+)
 def test_bytes_without_an_array(missing, tmp_path):
     data = run(hf.Optimizer(mixed()), 3).to_bytes()
     path = tmp_path / "saved.npz"
