@@ -7,6 +7,7 @@ number, everything else is the index of a level. Nothing here knows names; :mod:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,6 +21,8 @@ from hpo_fast.priors import Prior, prior_from_dict, prior_to_dict
 
 REAL, ORDERED, CATEGORICAL = 0, 1, 2
 """Kinds of column, as in ``cpp/space/box.h``."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")   # in a repr
 
 _PRIOR_PARTS = 1024   # of the range that a prior can tell apart
 
@@ -542,14 +545,16 @@ class Ordinal(_Choices):
 
 
 def stable_repr(value: Any) -> str:
-    """The repr of a parameter or a choice, the same in every process: sets are sorted."""
+    """The repr of a parameter or a choice, the same in every process: sets are sorted, and there are no addresses."""
     if isinstance(value, _Choices):
         return f"{type(value).__name__}({[*map(stable_repr, value.choices)]!r}, {stable_repr(value.default)}, {value.prior!r})"
     if isinstance(value, tuple):
         return f"({', '.join(map(stable_repr, value))},)"
     if isinstance(value, frozenset):
         return f"frozenset({sorted(map(stable_repr, value))!r})"
-    return repr(value)
+    if hasattr(value, "__qualname__"):   # functions, classes and builtins
+        return f"{getattr(value, '__module__', None)}.{value.__qualname__}"
+    return repr(value) if isinstance(value, str) else _ADDRESS.sub("", repr(value))   # that of object is the type's module and name
 
 
 def _json_value(value: Any) -> Any:

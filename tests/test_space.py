@@ -516,6 +516,32 @@ def test_fingerprint_is_the_same_in_every_process(tmp_path):
     assert len(seen) == 1
 
 
+def test_choices_without_a_repr_of_their_own_are_known_in_every_process(tmp_path):
+    (tmp_path / "choices.py").write_text(
+        "import functools, math, hpo_fast as hf\n"
+        "class Act:\n    def run(self): return 1\n"
+        "def relu(x): return x\n"
+        "def gelu(x): return x\n"
+        "make = lambda *choices: hf.Space({'c': hf.Categorical(choices)})\n"
+        "space = make(relu, gelu, Act, Act(), Act().run, (max, gelu), [].append, math.sin, functools.partial(relu, 1), str.lower, object())\n"
+        "different = [make(relu, gelu), make(gelu, relu), make(Act, relu), make(Act(), relu), make('at 0x1', relu), make('at 0x2', relu)]\n"
+    )
+    code = "from choices import *; print([s.fingerprint for s in [space, *different]])"
+    seen = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path).stdout for _ in range(3)}
+    assert len(seen) == 1
+    assert len(set(eval(seen.pop()))) == 7
+
+
+class Plain:
+    """Has the repr and the equality of object."""
+
+
+def test_optimizers_over_plain_objects_pickle():
+    opt = hf.Optimizer(hf.Space({"c": hf.Categorical([Plain(), Plain(), Plain])}), "grid")
+    again = pickle.loads(pickle.dumps(opt))
+    assert [again.ask()["c"] for _ in range(3)] == list(again.space["c"].choices)
+
+
 def test_repr_is_what_one_would_write():
     space = hf.Space(
         {
