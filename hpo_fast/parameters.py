@@ -271,7 +271,8 @@ class Float(_Range):
     def unit_values(self, u: np.ndarray) -> np.ndarray:
         if self.step is not None:
             return np.asarray(self.low + (u * self.levels - 0.5) * self.step)
-        return np.asarray(self.low * (self.high / self.low) ** u if self.log else self.low + u * (self.high - self.low))
+        # Not through high / low, which may overflow.
+        return np.asarray(self.low ** (1.0 - u) * self.high**u if self.log else self.low + u * (self.high - self.low))
 
     def values(self, raw: np.ndarray) -> np.ndarray:
         if self.step is None:

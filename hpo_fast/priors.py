@@ -119,7 +119,8 @@ class Beta(Prior):
     def cdf(self, values: np.ndarray, low: float, high: float, log: bool) -> np.ndarray:
         from scipy.special import betainc
 
-        t = np.log(values / low) / math.log(high / low) if log else (values - low) / (high - low)
+        # Differences of logarithms, as in the core: high / low may overflow.
+        t = (np.log(values) - math.log(low)) / (math.log(high) - math.log(low)) if log else (values - low) / (high - low)
         return np.asarray(betainc(self.alpha, self.beta, np.clip(t, 0.0, 1.0)))
 
 

@@ -23,6 +23,19 @@ PRIORS = [
 ]
 
 
+@pytest.mark.parametrize("prior", [hf.LogNormal(1.0, 1.0), hf.LogNormal(1e-200, 300.0), hf.Beta(20, 20)], ids=repr)
+@pytest.mark.filterwarnings("error")
+def test_a_range_whose_quotient_overflows(prior):
+    space = Space({"x": hf.Float(1e-300, 1e300, log=True, prior=prior)})
+    logs = np.log(space.columns(space.sample(4000, seed=3))["x"])
+    width = 600 * math.log(10)
+    wanted = stats.beta(20, 20, -width / 2, width) if isinstance(prior, hf.Beta) else stats.norm(math.log(prior.median), prior.sigma)
+    low, high = wanted.cdf([-width / 2, width / 2]) if isinstance(prior, hf.LogNormal) else (0.0, 1.0)
+    part = width / 1024   # which a prior can tell apart
+    for q in (0.1, 0.5, 0.9):
+        assert np.quantile(logs, q) == pytest.approx(wanted.ppf(low + q * (high - low)), abs=part + 0.1 * wanted.std())
+
+
 def truncated(p, distribution):
     """The CDF of what is left of a distribution inside the parameter's range."""
     if distribution is None:
