@@ -317,16 +317,29 @@ def _codes(code: CodeType) -> list[CodeType]:
     return [code, *(inner for constant in code.co_consts if isinstance(constant, CodeType) for inner in _codes(constant))]
 
 
+_EXACT = 2**53
+"""Up to here every int is a float."""
+
+
 def column(values: Sequence[Any]) -> np.ndarray:
-    """Values as a column (n,): of truth values or numbers if all are, else of objects."""
+    """Values as a column (n,): of truth values or numbers if all are, and no int is too large for the floats beside it; else of objects."""
     numbers = all(isinstance(v, (bool, np.bool_)) for v in values) or all(
         isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values
     )
     if numbers and (result := np.array(values)).dtype != object:
-        return result
+        large = result.dtype.kind == "f" and not all(isinstance(v, (float, np.floating)) or -_EXACT <= v <= _EXACT for v in values)
+        if not large:
+            return result
     result = np.empty(len(values), dtype=object)
     result[:] = values
     return result
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Columns one behind the other, of the type that :func:`column` gives to all of their values."""
+    kinds = {part.dtype.kind for part in parts}
+    exact = kinds <= set("iuf") and all(p.dtype.kind == "f" or -_EXACT <= p.min(initial=0) <= p.max(initial=0) <= _EXACT for p in parts)
+    return np.concatenate(parts if len(kinds) == 1 or exact else [part.astype(object) for part in parts])
 
 
 def same(a: Any, b: Any) -> bool:

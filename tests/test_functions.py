@@ -574,3 +574,25 @@ def test_vectorised_functions_survive_storage():
     old = {**s.to_dict(), "derived": [], "requirements": 1}
     del old["vectorized"]
     assert hf.Space.from_dict(old, requirements=[is_small]) == space().require(is_small)
+
+
+@pytest.mark.parametrize(("values", "kind"), [
+    ([2**60 + 1, 0.5], "O"), ([2**63 + 1, 5], "O"), ([2**63, 5], "O"), ([np.int64(-(2**63)), 0.5], "O"), ([np.uint64(2**63), np.int64(5)], "O"),
+    ([2**70, 0.5], "O"), ([True, 1], "O"), ([2**60 + 1, 5], "i"), ([2**63 + 1, 2**63], "u"), ([2**53, 0.5, -(2**53)], "f"), ([1, math.nan], "f"),
+    ([1e300, 5], "f"), ([True, np.False_], "b"),
+])
+def test_columns_have_the_values_exactly(values, kind):
+    for parts in ([values], [values[:1], values[1:]]):
+        result = hf.functions.joined([hf.functions.column(part) for part in parts])
+        assert result.dtype.kind == kind
+        assert all(a == b or (a != a and b != b) for a, b in zip(result.tolist(), values, strict=True))
+    assert hf.functions.joined([np.array(["a"]), np.array([1])]).tolist() == ["a", 1]
+
+
+@pytest.mark.parametrize("low", [0.5, 5])
+@pytest.mark.parametrize("base", [2**60, 2**63])
+def test_requirements_of_large_ints_beside_other_numbers(base, low):
+    s = hf.Space({"x": hf.Int(0, 8)}).derive("key", lambda p: base + p.x if p.x > 2 else low).require(lambda p: p.key % 2 != 1)
+    expected = [x for x in range(9) if (base + x if x > 2 else low) % 2 != 1]
+    assert [c["x"] for c in hf.Grid(s)] == expected
+    assert hf.Grid(s).columns()["key"].tolist() == [base + x if x > 2 else low for x in expected]
