@@ -20,6 +20,7 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
+from hpo_fast.functions import joined
 from hpo_fast.parameters import REAL
 from hpo_fast.space import Space
 
@@ -204,10 +205,11 @@ class Stream:
             As :meth:`Space.columns`.
         """
         a, b, threads = self._checked(a, b, threads, in_memory=True)
-        step, space = _CHUNK * threads, self._space
+        space = self._space
         if self._constraint is not None or space.derived:
-            parts = [space.columns(rows) for _, _, rows in self._blocks(a, b, step, threads)] or [space.columns(np.empty((0, len(space))))]
-            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            # As many rows at a time for any number of threads, since the type of what is derived is that of the values at hand.
+            parts = [space.columns(rows) for rows in self._batches(a, b, _CHUNK, threads)] or [space.columns(np.empty((0, len(space))))]
+            return {name: (joined if name in space.derived else np.concatenate)([part[name] for part in parts]) for name in parts[0]}
         return space.read(self._core, a, b - a, threads)
 
     def indices(self, a: int = 0, b: int | None = None) -> np.ndarray:

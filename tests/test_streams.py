@@ -272,6 +272,34 @@ def test_a_column_that_is_active_at_first_becomes_float_when_it_is_not():
     assert np.isnan(column[30000])
 
 
+@pytest.mark.parametrize("derive", [
+    lambda p: True if p.x < 16384 else p.x,
+    lambda p: p.x % 2 == 0 if p.x < 20000 else p.x / 2,
+    lambda p: 2**60 + p.x if p.x > 30000 else 0.5,
+    lambda p: 2**60 + p.x if p.x % 9999 == 1 else 0.5,
+    lambda p: 2**63 + p.x if p.x > 30000 else p.x,
+    lambda p: "many" if p.x > 35000 else p.x,
+    lambda p: p.x if p.x < 20000 else p.x / 2,
+])
+def test_derived_columns_are_the_same_for_any_number_of_threads(derive):
+    grid = hf.Grid(hf.Space({"x": hf.Int(0, 40000)}).derive("d", derive))
+    column = grid.columns()["d"]
+    assert column.tolist() == [c["d"] for c in grid] and column.dtype == grid.space.columns(grid.rows())["d"].dtype
+    for threads in (2, 3):
+        other = grid.columns(threads=threads)["d"]
+        assert other.dtype == column.dtype and listed(other) == listed(column)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_derived_functions_never_get_columns_without_rows(threads):
+    def derive(p):
+        assert len(p.x)
+        return np.vectorize(lambda x: x % 7)(p.x)
+
+    space = hf.Space({"x": hf.Int(0, 100_000)}).derive("d", derive, vectorized=True).require(lambda p: p.x > 70_000)
+    assert hf.Grid(space).columns(threads=threads)["d"].tolist() == [x % 7 for x in range(70_001, 100_001)]
+
+
 indices = st.one_of(st.none(), st.integers(-60, 60))
 
 
