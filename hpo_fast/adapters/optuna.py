@@ -363,7 +363,7 @@ class _Model:
         value, distribution = config[name], self.distributions[name]
         try:
             return self._parameters[name].raw(distribution.to_internal_repr(value) if isinstance(distribution, CategoricalDistribution) else value)
-        except ValueError:   # of another range
+        except (TypeError, ValueError):   # of another range or kind
             return math.nan
 
     def _outside(self, name: str, value: Any) -> Any:

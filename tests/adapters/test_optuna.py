@@ -16,7 +16,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 import hpo_fast as hf
@@ -273,6 +273,14 @@ def test_values_outside_a_changed_range_are_left_out() -> None:
     assert len(kept) < 19
     assert recorder.last("k", "x").configs == kept
     assert len(recorder.last("x").configs) == 11   # searched by itself in the trial after the change
+
+
+def test_values_of_another_kind_are_left_out(name: str) -> None:
+    study = optuna.create_study(sampler=Sampler(name, seed=0, n_startup=2))
+    for value, distribution in (("a", CategoricalDistribution(["a", "b"])), (None, CategoricalDistribution([None])), (0.2, X["x"]), (0.7, X["x"])):
+        study.add_trial(create_trial(params={"x": value}, distributions={"x": distribution}, value=1.0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+    assert all(0 <= trial.params["x"] <= 1 for trial in study.trials[4:])
 
 
 @settings(max_examples=25)
