@@ -172,7 +172,12 @@ class _Job:
             score = Function(self.score, "score")
             raw = space.box.decode(rows).T
             return space.native(score, "score").blocks(raw, lambda i: self._in_python(score, False, position(i)))
-        scores = np.asarray(self.score(rows if self.on == "rows" else space.columns(rows)))
+        block = rows if self.on == "rows" else space.columns(rows)
+        try:
+            scores = np.asarray(self.score(block))
+        except Exception as error:
+            where = f"positions {position(0)} to {position(len(rows) - 1)}"
+            raise ValueError(f"score: the function failed with {type(error).__name__}: {error} at {where}") from error
         if scores.shape != (len(rows),) or scores.dtype.kind not in "biuf":
             raise ValueError(f"score: the function must return {len(rows)} numbers for {len(rows)} configurations, got {scores.dtype} of shape {scores.shape}")
         return scores.astype(float)
@@ -256,7 +261,7 @@ def scan(
     FunctionError
         If a function cannot be compiled: which line, why, and what to do.
     ValueError
-        If a function raises, naming the configuration; or for arguments out of range.
+        If a function raises, naming the configuration, or the positions of the block; or for arguments out of range.
     BrokenExecutor
         If `executor` broke down.
 

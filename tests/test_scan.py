@@ -256,6 +256,25 @@ def test_errors_are_those_of_the_python_function(vectorized):
         hf.scan(grid, lambda p: p.d)
 
 
+@pytest.mark.parametrize("on", ["columns", "rows"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_function_of_blocks_that_raises_names_the_block(on, threads):
+    grid = hf.Grid(hf.Space({"a": hf.Int(0, 39_999)}))
+
+    def score(block):
+        a = block["a"] if on == "columns" else np.round(block[:, 0] * 39_999)
+        return a if a[0] < 20_000 else 1 / 0
+
+    with pytest.raises(ValueError, match=r"score: the function failed with ZeroDivisionError: .* at positions 32768 to 39990") as caught:
+        hf.scan(grid, score, on=on, where=lambda p: p.a <= 39_990, threads=threads)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+    def interrupted(block):
+        raise KeyboardInterrupt
+
+    assert not hf.scan(grid, interrupted, on=on, threads=threads).complete
+
+
 def test_a_function_is_asked_only_where_those_before_it_hold():
     table = np.array([1.0, 2.0, 3.0])
     space = hf.Space({"a": hf.Int(0, 5), "b": hf.Int(0, 2999), "k": hf.Categorical(["s", "t"]), "c": hf.Int(0, 1).when("k", "t")})
