@@ -2,8 +2,8 @@
 
 - An Int is int64, a Float float64. An inactive parameter is null.
 - Choices have the one type that Arrow finds for all of them: bool, int64, double, lists for tuples, dates. Strings are dictionary-encoded,
-  with the choices as the dictionary, ordered for an Ordinal. Choices of several types (``["sqrt", 0.5]``) are text, the strings as they are
-  and the others as Python writes them. None is null.
+  with the choices as the dictionary, ordered for an Ordinal. Choices of several types (``["sqrt", 0.5]``, ``[1, True]``) are text, the
+  strings as they are and the others as Python writes them. None is null.
 - A derived parameter has the type of its first values and of some from all over the stream; None and NaN are null.
 """
 
@@ -95,14 +95,32 @@ class _Columns:
 def _choices(p: Categorical | Ordinal) -> Any:
     """The choices as an array, dictionary-encoded if they are strings."""
     try:
-        values = pa.array(p.choices)
-    except (pa.ArrowException, OverflowError):   # of several types
+        values = pa.array(p.choices) if len(_types(p.choices)) <= 1 else None
+    except (pa.ArrowException, OverflowError):
+        values = None
+    if values is None:   # of several types
         text = [c if isinstance(c, str) else None if c is None else stable_repr(c) for c in p.choices]
-        values = pa.array(text if len(set(text)) == len(text) else map(stable_repr, p.choices), pa.string())
+        written = (None if c is None else stable_repr(c) for c in p.choices)
+        values = pa.array(text if len(set(text)) == len(text) else written, pa.string())
     if not pa.types.is_string(values.type):
         return values
     encoded = values.dictionary_encode()
     return pa.DictionaryArray.from_arrays(encoded.indices, encoded.dictionary, ordered=p.kind == ORDERED)
+
+
+# What has one type in a column. (Arrow also takes truth values for numbers, and strings for bytes.)
+_ONE_TYPE = ((bool, np.bool_), (int, float, np.integer, np.floating), (str,), (bytes,))
+
+
+def _types(choices: Iterable[Any]) -> set[Any]:
+    """The types of choices, and of what is in tuples; None has none."""
+    types: set[Any] = set()
+    for c in choices:
+        if isinstance(c, tuple):
+            types |= {(tuple, kind) for kind in _types(c)}
+        elif c is not None:
+            types.add(next((kind for kind in _ONE_TYPE if isinstance(c, kind)), type(c)))
+    return types
 
 
 def _derived(space: Space, names: list[str], rows: np.ndarray, types: list[Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """Streams and results as Arrow tables and Parquet files, against their configurations as dicts."""
 
 import sys
+from datetime import date, datetime
 from itertools import islice
 
 import numpy as np
@@ -79,10 +80,18 @@ def test_any_space(space, batch_size):
 
 @pytest.mark.parametrize(("choices", "text"), [
     (["sqrt", 0.5, 3], ["sqrt", "0.5", "3"]), (["1", 1], ["'1'", "1"]), ([2**70, 1], [str(2**70), "1"]), ([(1, "a"), (2, "b")], ["(1, 'a',)", "(2, 'b',)"]),
+    ([1, 2.5, True], ["1", "2.5", "True"]), (["a", b"a"], ["a", "b'a'"]), ([("a",), (b"a",)], ["('a',)", "(b'a',)"]), ([None, "1", 1], [None, "'1'", "1"]),
+    ([date(2020, 1, 2), datetime(2020, 1, 2)], ["datetime.date(2020, 1, 2)", "datetime.datetime(2020, 1, 2, 0, 0)"]),
     ([frozenset({"b", "a"})], ["""frozenset(["'a'", "'b'"])"""]),
 ])
 def test_choices_of_several_types_are_distinct_texts(choices, text):
     assert hf.Grid(hf.Space({"c": hf.Categorical(choices)})).to_arrow().read_all()["c"].to_pylist() == text
+
+
+def test_choices_of_one_type_keep_it():
+    for choices in ([1, 2.5, None], [np.float64(0.5), 2], [True, False, None], [(1, 2.5), (3,), ()], [b"a", b"b"], [date(2020, 1, 2), None]):
+        values = hf.Grid(hf.Space({"c": hf.Categorical(choices)})).to_arrow().read_all()["c"].to_pylist()
+        assert values == [list(c) if isinstance(c, tuple) else c for c in choices]
 
 
 @settings(max_examples=150, deadline=None)
