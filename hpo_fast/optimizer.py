@@ -288,8 +288,8 @@ class Optimizer:
         if isinstance(trial, Trial):
             number = trial.number
             mine = self._pending.get(number)
-            # By row, since a copy from another process has other objects in its params, and NaN and arrays do not compare.
-            if mine is not None and mine._row.tobytes() == trial._row.tobytes():
+            # By names and row, since a copy from another process has other objects in its params, and NaN and arrays do not compare.
+            if mine is not None and list(mine.params) == list(trial.params) and mine._row.tobytes() == trial._row.tobytes():
                 return number
             if number < len(self._states) and mine is None:
                 raise ValueError(f"trial {number} is {self._states[number]} already: each trial is told or forgotten once")

@@ -782,3 +782,12 @@ def test_a_batch_that_fails_midway_keeps_the_trials_it_asked():
     assert opt.pending == [full, *trials]
     with pytest.raises(ValueError, match="ZeroDivisionError"):
         opt.ask()
+
+
+def test_a_trial_of_another_space_is_refused_though_its_row_is_the_same():
+    mine, other = (hf.Optimizer(hf.Space({name: hf.Float(0, 1)}), "random") for name in "xy")
+    trial = other.ask()
+    assert mine.ask()["x"] == trial["y"]
+    with pytest.raises(ValueError, match="asked"):
+        mine.tell(trial, 1.0)
+    assert len(mine.pending) == 1
