@@ -16,8 +16,15 @@ and raise :class:`FunctionError`. What holds for a function that is to be compil
 
 - Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive is a float. An int to the
   power of a negative int is an int, and wrong: write ``float(p.rank) ** p.shift``. Division by zero does not raise but gives
-  what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do ``math.log(0)`` and the like. ``~`` of a
-  truth value is ``not``, as it is in what a requirement returns (not in ``if ~(p.rank < 8)``, which is true in Python).
+  what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do ``math.log(0)``, ``x ** 1e6``, a root of a
+  negative number and the like. ``~`` of a truth value is ``not``, as it is in what a requirement returns (not in
+  ``if ~(p.rank < 8)``, which is true in Python). An int beyond 2**53 is rounded to a float where it meets one in a comparison,
+  and in ``/``; what ``int``, ``round`` and ``math.floor`` make of a float beyond 64 bits is wrong.
+- Floats have every bit that Python gives them, in ``+ - * / // % **`` and in the functions of ``math``. ``**`` costs 10 ns for that:
+  ``p.x * p.x`` is faster (and another number in the last digit, now and then). What would differ is not compiled: ``round(x, 2)``,
+  ``math.hypot``, ``math.gamma``, ``math.lgamma``, from Python 3.12 on ``sum`` of floats, and built-in or inner functions that are
+  passed on, as in ``map(lambda x: x**3, ...)``. NumPy's functions do differ in the last digits (``np.exp(p.x)``, ``weights.sum()``; so
+  write ``math.exp``), more so with its smaller types (float32), and a choice among ints and floats is a float.
 - Choices that are numbers (or None) are numbers (or None), truth values are truth values. Any other choice (a string, a tuple)
   can be compared with ``==``, ``!=``, ``in``, ``not in`` and ``is None`` to literals and to other choices, and has a truth
   value; a literal that is none of the choices is equal to none. ``in`` does not take tuples of tuples. ``str`` and f-strings

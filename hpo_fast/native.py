@@ -20,9 +20,11 @@ import ctypes
 import functools
 import inspect
 import linecache
+import math
 import operator
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from types import CellType, CodeType, FunctionType
@@ -30,16 +32,79 @@ from typing import Any, Literal
 
 import numba
 import numpy as np
+from llvmlite import ir as llvm
 from numba import types
-from numba.core import errors
+from numba.core import errors, ir
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.typed_passes import NopythonTypeInference
+from numba.extending import intrinsic
 
 from hpo_fast.config_type import REFUSED, ConfigType, Layout, as_number, new_config, plain_value
 from hpo_fast.functions import Function, FunctionError
 
 __all__ = ["Layout", "NativeFunction", "compile"]
 
+
+_LIBC = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+_POWERS = (operator.pow, operator.ipow, pow, math.pow)
+
+
+@intrinsic
+def _power(typing, a, b):
+    """``pow`` of the C library, which is what Python's ``**`` of floats is, by its address.
+
+    numba multiplies for an int exponent, and LLVM knows ``pow`` by its name and has x * x, a square root and the like in its place:
+    both are another number in the last bit, now and then.
+    """
+
+    def generate(context, builder, sig, args):
+        f64 = llvm.DoubleType()
+        address = llvm.Constant(llvm.IntType(64), ctypes.cast(_LIBC.pow, ctypes.c_void_p).value)
+        return builder.call(builder.inttoptr(address, llvm.FunctionType(f64, [f64, f64]).as_pointer()), args)
+
+    return types.float64(types.float64, types.float64), generate
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _PythonPower(FunctionPass):
+    """Has :func:`_power` for every power that is a float: ``**``, ``pow`` and ``math.pow``."""
+
+    _name = "hpo_fast_power"
+
+    def __init__(self) -> None:   # abstract in numba
+        pass
+
+    def run_pass(self, state: Any) -> bool:
+        powers = state.typingctx.resolve_value_type(_power).get_call_type(state.typingctx, (types.float64, types.float64), {})
+        for block in state.func_ir.blocks.values():
+            for assign in block.find_insts(ir.Assign):
+                done = assign.value
+                if _called(done, state.typemap) in _POWERS and state.calltypes[done].return_type == types.float64:
+                    a, b = done.args if done.op == "call" else (done.lhs, done.rhs)
+                    unknown = {"static_lhs": ir.UNDEFINED, "static_rhs": ir.UNDEFINED}
+                    assign.value = ir.Expr("binop", done.loc, fn=_power, lhs=a, rhs=b, **unknown)
+                    state.calltypes[assign.value] = powers
+        return True
+
+
+class _Compiler(CompilerBase):
+    """numba's, with :class:`_PythonPower`; for our functions only, whatever else is compiled in the process."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_PythonPower, NopythonTypeInference)
+        passes.finalize()
+        return [passes]
+
+
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": True}
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}   # only ever called by a kernel
+_INNER: dict[str, Any] = {   # only ever called by a kernel
+    **_OPTIONS,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _Compiler,
+}
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 _LOCK = threading.RLock()
 
@@ -183,22 +248,53 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
     try:
         fn = _of_config(function.fn, made)
         fn.compile((config_type,))
+        inner = set().union(*(_inner_codes(part.py_func.__code__) for part in made.values()))
         for part in (fn, *made.values()):
-            _check_texts(part)
+            _check(part, inner)
     except Exception as error:
         place = _place(error, {part.__code__.co_filename for part in made})
         raise config_type.failure or _error(function, _reason(error), place) from error
     return fn
 
 
-def _check_texts(fn: Any) -> None:
-    """Refuse ``str`` and f-strings of what has no text in numba: they would be "<object type:float64>" without an error."""
+def _called(value: Any, typemap: Any) -> Any:
+    """The function that an operation of numba's IR is a call of; None if it is none."""
+    match getattr(value, "op", None):
+        case "call":
+            return getattr(typemap[value.func.name], "typing_key", None)
+        case "binop" | "inplace_binop":
+            return value.fn
+    return None
+
+
+def _check(fn: Any, inner: set[CodeType]) -> None:
+    """Refuse what numba compiles without an error though its value is not Python's; `inner` are codes of functions within functions."""
     for notes in (done.type_annotation for done in fn.overloads.values()):
+        for kind in notes.typemap.values():
+            if isinstance(kind, types.Dispatcher) and (code := kind.dispatcher.py_func.__code__) in inner:   # numba's, without _Compiler
+                where = ir.Loc(code.co_filename, code.co_firstlineno)
+                raise errors.TypingError(f"{REFUSED}an inner function that is passed on must be a function of its own", where)
         for call, sig in notes.calltypes.items():
-            if getattr(call, "op", None) == "call" and getattr(notes.typemap[call.func.name], "typing_key", None) in (str, repr):
-                for arg in map(types.unliteral, sig.args):
-                    if not isinstance(arg, (types.Integer, types.Boolean, types.UnicodeType)):
-                        raise errors.TypingError(f"{REFUSED}compiled code has the text of ints, truth values and strings, not of {_plain(arg)}", call.loc)
+            if (called := _called(call, notes.typemap)) is not None and (reason := _refusal(called, sig)) is not None:
+                raise errors.TypingError(f"{REFUSED}{reason}", call.loc)
+
+
+def _refusal(called: Any, sig: Any) -> str | None:
+    """Why a call is not compiled, if it is not."""
+    args = list(map(types.unliteral, sig.args))
+    if called in (str, repr):   # "<object type:float64>", of what has no text in numba
+        no_text = (arg for arg in args if not isinstance(arg, (types.Integer, types.Boolean, types.UnicodeType)))
+        return next((f"compiled code has the text of ints, truth values and strings, not of {_plain(arg)}" for arg in no_text), None)
+    if any(isinstance(arg, types.Function) for arg in args):
+        return "a built-in function cannot be passed on"
+    if called in (math.hypot, math.gamma, math.lgamma):
+        way_out = ": write math.sqrt(x * x + y * y)" if called is math.hypot else ""
+        return f"math.{called.__name__} would differ from Python's in the last digits{way_out}"
+    if called is round and len(args) > 1 and not isinstance(args[0], types.Integer):
+        return "round(x, 2) would differ from Python's in the last digits: write round(x * 100) / 100"
+    if called is sum and sig.return_type == types.float64 and sys.version_info >= (3, 12):   # which adds the rounding errors up too
+        return "sum of floats would differ from Python's in the last digits: write +"
+    return None
 
 
 def _of_config(fn: FunctionType, made: dict[FunctionType, Any]) -> Any:
@@ -234,6 +330,12 @@ def _jit(fn: FunctionType, made: dict[FunctionType, Any], **options: Any) -> Any
     for cell, original in zip(cells, fn.__closure__ or (), strict=True):
         cell.cell_contents = constant(original.cell_contents)
     return made[fn]
+
+
+def _inner_codes(code: CodeType) -> set[CodeType]:
+    """The codes of functions within the code."""
+    inner = {c for c in code.co_consts if isinstance(c, CodeType)}
+    return inner.union(*map(_inner_codes, inner))
 
 
 def _global_names(code: CodeType) -> set[str]:
