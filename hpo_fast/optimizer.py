@@ -386,11 +386,19 @@ class Optimizer:
         elif space.constraint is not None:
             _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
         key = partial.tobytes()
-        if key in self._enqueued or (complete and self._seen.contains(partial)[0]):
+        if key in self._enqueued or (complete and self._is_known(partial)):
             return False
         self._enqueued[key] = -1
         self._queue.append((partial[0], reason))
         return True
+
+    def _is_known(self, row: np.ndarray) -> bool:
+        """Whether the configuration whose encoding is row (1, d) is pending or told: its trial's row may differ in the last bits of floats."""
+        if self._seen.contains(row)[0]:
+            return True
+        box, rows = self._space.box, np.concatenate([self._history.rows, self._pending_rows()])
+        again = box.encode(box.decode(rows))
+        return bool(((again == row) | (np.isnan(again) & np.isnan(row))).all(axis=1).any())
 
     def _enqueue_defaults(self) -> None:
         defaults = self._space.defaults

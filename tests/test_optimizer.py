@@ -791,3 +791,19 @@ def test_a_trial_of_another_space_is_refused_though_its_row_is_the_same():
     with pytest.raises(ValueError, match="asked"):
         mine.tell(trial, 1.0)
     assert len(mine.pending) == 1
+
+
+@pytest.mark.parametrize("parameter", [hf.Float(1e-5, 5e-4, log=True), hf.Float(0.5, 0.99), hf.Float(-5, 10)])
+def test_a_configuration_that_is_pending_or_told_is_not_enqueued(parameter):
+    opt = hf.Optimizer(hf.Space({"x": parameter, "c": hf.Categorical(["a", "b"]), "y": hf.Float(0, 1).when("c", "a")}), "random")
+    trials = opt.ask(100)
+    opt.tell(trials[:50], range(50))
+    assert not any(opt.enqueue(t.params) for t in trials)
+    opt.forget(trials[99])
+    assert opt.enqueue(trials[99].params)
+
+
+def test_minus_zero_is_zero():
+    opt = hf.Optimizer(hf.Space({"x": hf.Float(0, 1)}), hf.samplers.Grid(resolution=3))
+    opt.add({"x": -0.0}, 1.0)
+    assert [t["x"] for t in opt.ask(2)] == [0.5, 1.0]

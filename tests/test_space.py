@@ -560,3 +560,11 @@ def test_repr_is_what_one_would_write():
     assert "'mom': Float(0.0, 1.0).when('opt', 'sgd')," in text
     assert "'size': Ordinal([8, 16]).when('n', [2, 4])," in text
     assert repr(total()).endswith("})\n  .derive('sum', ...)\n  .require(...)")
+
+
+def test_what_was_suggested_is_valid_with_its_derived_text():
+    space = hf.Space({"x": hf.Float(-5, 10)}).derive("tag", lambda p: f"x={p.x}")
+    for params in space.decode(space.sample(300, seed=0)):
+        space.validate(params)
+    with pytest.raises(ValueError, match="'tag' is 'x=1' but its function gives"):
+        space.validate({"x": 2.0, "tag": "x=1"})

@@ -219,7 +219,7 @@ double Box::encode(std::size_t j, double raw) const {
         return c.log ? (std::log(c.first + raw) - s.offset) / s.width : (raw + 0.5) / s.width;
     }
     if (s.width == 0.0) return 0.5;
-    return std::clamp(((c.log ? std::log(raw) : raw) - s.offset) / s.width, 0.0, 1.0);
+    return std::clamp(((c.log ? std::log(raw) : raw) - s.offset) / s.width, 0.0, 1.0) + 0.0;   // not -0
 }
 
 std::int64_t Box::level(std::size_t j, double u) const {
