@@ -137,7 +137,8 @@ class _Column(np.lib.mixins.NDArrayOperatorsMixin):
         plain = [x.__values if type(x) is _Column else x for x in inputs]
         if ufunc in _DIVISIONS and not np.all(plain[1]):
             return self.__refuse("division by zero", ZeroDivisionError)
-        result = ufunc(*plain)
+        # Floats to a power one by one: NumPy's differ from Python's in the last bit, now and then.
+        result = ufunc(*plain) if ufunc is not np.power or np.result_type(*plain).kind != "f" else np.asarray(_python_power(*plain), dtype=float)
         if ufunc in _LARGEST and result.dtype.kind in "bi":
             limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
             if _LARGEST[ufunc](*map(_magnitude, plain)) > limit:
@@ -172,6 +173,7 @@ for _name in ("bool", "len", "getitem", "iter", "reversed", "contains", "call", 
 
 
 _SCALARS = (bool, int, float, str, bytes, np.generic)
+_python_power = np.frompyfunc(pow, 2, 1)
 _DIVISIONS = (np.divide, np.floor_divide, np.remainder, np.divmod)
 _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
     np.add: operator.add,

@@ -596,3 +596,18 @@ def test_requirements_of_large_ints_beside_other_numbers(base, low):
     expected = [x for x in range(9) if (base + x if x > 2 else low) % 2 != 1]
     assert [c["x"] for c in hf.Grid(s)] == expected
     assert hf.Grid(s).columns()["key"].tolist() == [base + x if x > 2 else low for x in expected]
+
+
+@pytest.mark.parametrize("power", [2, 3, 0.5, -1.5, 7])
+def test_powers_of_columns_have_the_bits_of_single_ones(power):
+    s = hf.Space({"x": hf.Float(0.1, 3), "k": hf.Int(-3, 3)}).derive("y", lambda p: p.x**power).derive("z", lambda p: abs(power) ** p.x + p.x**p.k)
+    rows = s.sample(5000, seed=3)
+    columns, singles = s.columns(rows), s.decode(rows)
+    assert columns["y"].tolist() == [c["y"] for c in singles]
+    assert columns["z"].tolist() == [c["z"] for c in singles]
+
+
+def test_a_power_that_is_complex_is_that_of_single_values():
+    s = hf.Space({"x": hf.Float(-1, 1)}).derive("y", lambda p: p.x**0.5)
+    rows = s.sample(50, seed=0)
+    assert s.columns(rows)["y"].tolist() == [c["y"] for c in s.decode(rows)]
