@@ -134,15 +134,11 @@ class _Column(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs or not all(type(x) is _Column or x is None or isinstance(x, _SCALARS) for x in inputs):
             return self.__refuse(ufunc.__name__)
-        plain = [x.__values if type(x) is _Column else x for x in inputs]
-        if ufunc in _DIVISIONS and not np.all(plain[1]):
-            return self.__refuse("division by zero", ZeroDivisionError)
-        # Floats to a power one by one: NumPy's differ from Python's in the last bit, now and then.
-        result = ufunc(*plain) if ufunc is not np.power or np.result_type(*plain).kind != "f" else np.asarray(_python_power(*plain), dtype=float)
-        if ufunc in _LARGEST and result.dtype.kind in "bi":
-            limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
-            if _LARGEST[ufunc](*map(_magnitude, plain)) > limit:
-                return self.__refuse("overflow", OverflowError)
+        try:
+            result = _of_columns(ufunc, [x.__values if type(x) is _Column else x for x in inputs])
+        except Exception as error:   # maybe of one configuration only
+            self.__refused.append(str(error))
+            raise
         return tuple(_Column(part, self.__refused) for part in result) if isinstance(result, tuple) else _Column(result, self.__refused)
 
     @staticmethod
@@ -150,9 +146,9 @@ class _Column(np.lib.mixins.NDArrayOperatorsMixin):
         """The array of what a function returned; None if it is not a column."""
         return result.__values if type(result) is _Column else None
 
-    def __refuse(self, what: str, kind: type[Exception] = _NotAValue) -> Any:
+    def __refuse(self, what: str) -> Any:
         self.__refused.append(what)
-        raise kind(what)
+        raise _NotAValue(what)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:   # isinstance asks for it
@@ -183,6 +179,20 @@ _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest op
     np.power: operator.pow,
     np.left_shift: lambda a, b: a * 2.0**b,
 }
+
+
+def _of_columns(ufunc: np.ufunc, inputs: list[Any]) -> Any:
+    """What Python makes of arrays (n,) and single values, entry by entry; an error where that is not what NumPy does."""
+    if ufunc in _DIVISIONS and not np.all(inputs[1]):
+        raise ZeroDivisionError
+    if ufunc is np.power and np.result_type(*inputs).kind == "f":
+        return np.asarray(_python_power(*inputs), dtype=float)   # NumPy's differ in the last bit, now and then
+    result = ufunc(*inputs)
+    if ufunc in _LARGEST and result.dtype.kind in "bi":
+        limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
+        if _LARGEST[ufunc](*map(_magnitude, inputs)) > limit:
+            raise OverflowError
+    return result
 
 
 def _magnitude(x: Any) -> float:

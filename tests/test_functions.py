@@ -312,6 +312,13 @@ def longer(p):
         return p.rank > 4
 
 
+def ordered(p):
+    try:
+        return (p.name < "b") | (p.rank > 4)
+    except TypeError:   # None
+        return p.rank > 2
+
+
 def matched(p):
     match p.layers:
         case (_,):
@@ -327,6 +334,7 @@ UNLIKE = {
     "a list": lambda p: (p.rank == [3]) | (p.rank > 4),
     "len": lambda p: len(p.layers) * p.rank > 6,
     "len, caught": longer,
+    "order, caught": ordered,
     "first": lambda p: p.layers[0] * p.rank > 6,
     "last": lambda p: p.layers[-1] * p.rank > 6,
     "np.max": lambda p: p.batch * np.max([p.rank, 3]) > 60,
