@@ -3,7 +3,6 @@
 // written beside it.
 
 #include <cstddef>
-#include <memory>
 
 namespace hpo {
 
@@ -20,10 +19,6 @@ struct View {
 
 using Matrix = View<double>;
 using ConstMatrix = View<const double>;
-
-// n numbers that are written before they are read: a std::vector would set them to zero first, which takes as long as many a use.
-using Buffer = std::unique_ptr<double[]>;
-inline Buffer buffer(std::size_t n) { return Buffer(new double[n]); }
 
 // rows (n, d) of n values each of d columns, column j at columns + j stride.
 inline void to_rows(const double* columns, std::size_t stride, Matrix rows) {

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/view.h"
 #include "gp/effects.h"
 #include "gp/features.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/buffer.h"
 #include "base/simd.h"
 #include "linalg/lapack.h"
 
