@@ -185,21 +185,13 @@ void square_lower(double* w, std::size_t n, std::size_t stride) {
 
 }  // namespace
 
-void solve_lower(const double* l, std::size_t n, std::size_t stride, Matrix b) {
 #if defined(__GNUC__)
-    solve_in_lanes(l, n, stride, b, forward_four, forward_eight);
+void solve_lower(const double* l, std::size_t n, std::size_t stride, Matrix b) { solve_in_lanes(l, n, stride, b, forward_four, forward_eight); }
+void solve_upper(const double* l, std::size_t n, std::size_t stride, Matrix b) { solve_in_lanes(l, n, stride, b, backward_four, backward_eight); }
 #else
-    solve_by_blas(l, n, stride, b, &kTransposed);
+void solve_lower(const double* l, std::size_t n, std::size_t stride, Matrix b) { solve_by_blas(l, n, stride, b, &kTransposed); }
+void solve_upper(const double* l, std::size_t n, std::size_t stride, Matrix b) { solve_by_blas(l, n, stride, b, &kPlain); }
 #endif
-}
-
-void solve_upper(const double* l, std::size_t n, std::size_t stride, Matrix b) {
-#if defined(__GNUC__)
-    solve_in_lanes(l, n, stride, b, backward_four, backward_eight);
-#else
-    solve_by_blas(l, n, stride, b, &kPlain);
-#endif
-}
 
 void invert_lower(double* l, std::size_t n, std::size_t stride) {
     if (n <= kSmall) return invert_small(l, n, stride);
