@@ -45,7 +45,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -313,22 +313,26 @@ def _globals_read(code: CodeType) -> frozenset[str]:
 
 def _may_notice_columns(fn: Any, callers: tuple[Any, ...] = ()) -> bool:
     """Whether a function, or one that it calls by name, may tell a column from a value unseen: by ``is``, ``type``, ``callable``, ``match``, or in
-    Python code of a module."""
-    fn = fn.func if isinstance(fn, functools.partial) else fn
+    Python code of a module, a class or an object."""
+    read: list[Any] = []   # what it may call
+    if isinstance(fn, functools.partial):
+        read += [*fn.args, *fn.keywords.values()]
+        fn = fn.func
     fn = getattr(fn, "__func__", fn)   # of a method
     if not isinstance(fn, FunctionType):
-        return True
+        return not isinstance(fn, (np.ufunc, BuiltinFunctionType))
     names = _globals_read(fn.__code__)
     if _looks(fn.__code__) or names & {"type", "callable"}:
         return True
-    read = [fn.__globals__.get(name) for name in names]
+    read += [*(fn.__globals__.get(name) for name in names), *(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     for cell in fn.__closure__ or ():
         with contextlib.suppress(ValueError):   # not assigned yet
             read.append(cell.cell_contents)
     modules = [value for value in read if isinstance(value, ModuleType)]
     if modules and any(isinstance(getattr(m, name, None), FunctionType) for m in modules for code in _codes(fn.__code__) for name in code.co_names):
         return True
-    return any(_may_notice_columns(value, (*callers, fn)) for value in read if isinstance(value, FunctionType) and value not in (*callers, fn))
+    known = (*callers, fn)
+    return any(_may_notice_columns(value, known) for value in read if callable(value) and not any(value is k for k in known))
 
 
 def _codes(code: CodeType) -> list[CodeType]:

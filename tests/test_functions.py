@@ -305,6 +305,14 @@ def is_absent(value):
     return value is None
 
 
+class Absent:
+    def __call__(self, value):
+        return value is None
+
+
+ABSENT = Absent()
+
+
 def longer(p):
     try:
         return len(p.layers) * p.rank > 6
@@ -351,6 +359,10 @@ UNLIKE = {
     "a function": lambda p: is_absent(p.name) | (p.rank > 3),
     "a closure": (lambda absent: lambda p: absent(p.name) | (p.rank > 3))(lambda value: value is None),
     "a partial": functools.partial(lambda least, p: (p.name is None) | (p.rank > least), 3),
+    "a default": lambda p, absent=is_absent: absent(p.name) | (p.rank > 3),
+    "a keyword": lambda p, *, absent=is_absent: absent(p.name) | (p.rank > 3),
+    "an argument": functools.partial(lambda absent, p: absent(p.name) | (p.rank > 3), is_absent),
+    "an object": lambda p: ABSENT(p.name) | (p.rank > 3),
     "a module": lambda p: statistics.mean([p.rank, p.batch]) * p.rank > 40,
     "match": matched,
 }
