@@ -160,10 +160,7 @@ class Optimizer:
             trials: list[Trial] = []
             try:
                 while self._queue and len(trials) < wanted:
-                    if self._seen.contains(self._queue[0][0][None])[0]:   # pending or told since it was enqueued
-                        self._enqueued.pop(self._queue.pop(0)[0].tobytes(), None)
-                    else:
-                        trials.append(self._ask_queued())
+                    trials += self._ask_queued()
                 if len(trials) < wanted:
                     trials += self._register(*self._suggest(wanted - len(trials)))
             except Exception:   # with some trials asked already they must not be lost: the next ask raises it again
@@ -194,14 +191,21 @@ class Optimizer:
             trials.append(trial)
         return trials
 
-    def _ask_queued(self) -> Trial:
+    def _ask_queued(self) -> list[Trial]:
+        """The first of the queue as a trial; none if all it may be completed to is pending or told."""
         partial, reason = self._queue[0]
-        row = self._complete(partial)
+        try:
+            row = self._complete(partial)
+        except _core.SpaceExhausted:
+            row = None
         del self._queue[0]
+        if row is None:
+            self._enqueued.pop(partial.tobytes(), None)
+            return []
         self._seen.insert(row)
-        trial = self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])[0]
-        self._enqueued[partial.tobytes()] = trial.number
-        return trial
+        trials = self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])
+        self._enqueued[partial.tobytes()] = trials[0].number
+        return trials
 
     def _complete(self, partial: np.ndarray) -> np.ndarray:
         """The row (1, d) of a partial configuration: what is missing comes from the sampler, else is drawn."""
@@ -356,8 +360,8 @@ class Optimizer:
         Parameters
         ----------
         params : dict
-            A configuration; parameters left out are completed by the sampler when its turn comes. Derived ones may be there if it is
-            complete.
+            A configuration; parameters left out are completed by the sampler when its turn comes. If all it can be completed to is
+            pending or told by then, it is passed over. Derived ones may be there if it is complete.
 
         Returns
         -------

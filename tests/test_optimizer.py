@@ -292,6 +292,22 @@ def test_what_was_enqueued_and_then_told_is_not_tried_again():
     assert opt.enqueue(partial.params) and opt.ask().params == partial.params
 
 
+def test_what_can_only_be_completed_to_known_configurations_is_passed_over():
+    space = hf.Space({"a": hf.Int(0, 4), "b": hf.Int(0, 2)}).require(lambda p: p.a != 1 or p.b != 2)
+    opt = hf.Optimizer(space, sampler="random", seed=0)
+    for b in (0, 1):
+        opt.add({"a": 1, "b": b}, 0.0)
+    assert opt.enqueue({"a": 1})
+    assert opt.enqueue({"a": 2})
+    trials = opt.ask(2)
+    assert trials[0]["a"] == 2 and [t.info.model for t in trials] == ["enqueued", "uniform"]
+    assert len({(1, 0), (1, 1)} | {(t["a"], t["b"]) for t in trials}) == 4
+    opt.forget(trials[0])
+    assert opt.enqueue({"a": 2}) and opt.enqueue({"a": 1})   # nothing of them is in the way
+    with pytest.raises(hf.SpaceExhausted):
+        opt.ask(20) and opt.ask()
+
+
 def test_enqueue_is_tried_first_in_order_and_idempotent():
     opt = hf.Optimizer(mixed(), seed=1)
     full = {"x": 0.5, "lr": 2e-4, "n": 45, "c": "b", "k": 3}

@@ -163,20 +163,21 @@ void complete_row(const Box& box, const double* partial, const double* base, std
         }
     };
     std::vector<double> buffer(kChunk * d);
-    bool found = false;
+    bool any_feasible = false;
     for (std::uint32_t attempt = 0; attempt < kMaxDraws;) {
         const std::size_t count = attempt == 0 ? 1 : kChunk;
         for (std::size_t i = 0; i < count; ++i) fill(attempt + static_cast<std::uint32_t>(i), buffer.data() + i * d);
         const ConstMatrix rows{buffer.data(), count, d};
         const auto ok = check(feasible, rows);
         for (std::size_t i = 0; i < count; ++i) {
-            if (!ok[i] || (found && seen.contains(rows.row(i)))) continue;
+            if (!ok[i]) continue;
+            any_feasible = true;
+            if (seen.contains(rows.row(i))) continue;
             std::copy_n(rows.row(i), d, out);
-            found = true;
-            if (!seen.contains(out)) return;
+            return;
         }
         attempt += static_cast<std::uint32_t>(count);
-        if (found && attempt > kChunk) return;   // every completion at hand has been tried: one of them again, then
+        if (any_feasible && attempt > kChunk) throw SpaceExhausted("every completion at hand of the given parameters has been suggested or told");
     }
     throw_infeasible(kMaxDraws);
 }

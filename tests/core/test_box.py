@@ -146,7 +146,7 @@ def test_every_row_handed_out_is_a_fixed_point_of_snap_and_of_the_round_trip(col
     handed = [_core.uniform_rows(box, seed, 0, 20)]
     handed.append(_core.SobolRows(box, seed).suggest(grid, 0, n, None, seen))
     handed.append(_core.suggest_uniform(box, grid, seed, 0, n, None, _core.RowSet(len(columns))))
-    handed.append(_core.complete_row(box, np.full(len(columns), np.nan), np.full(len(columns), np.nan), seed, 0, None, seen))
+    handed.append(_core.complete_row(box, np.full(len(columns), np.nan), np.full(len(columns), np.nan), seed, 0, None, _core.RowSet(len(columns))))
     for rows in handed:
         assert box.snap(rows).tobytes() == rows.tobytes()
         discrete = [j for j, c in enumerate(columns) if c.kind != REAL]
