@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from hpo_fast.parameters import ORDERED, Categorical, Float, Ordinal, Parameter, stable_repr
+from hpo_fast.choices import Categorical, Ordinal, stable_repr
+from hpo_fast.parameters import ORDERED, Float, Parameter
 from hpo_fast.space import Space
 
 try:

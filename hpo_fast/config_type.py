@@ -31,8 +31,9 @@ from numba.core.imputils import lower_builtin, lower_cast, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer, infer_getattr, signature
 from numba.extending import intrinsic, models, overload, overload_method, register_jitable, register_model
 
+from hpo_fast.choices import Categorical, Ordinal, identity
 from hpo_fast.functions import Function, FunctionError
-from hpo_fast.parameters import Categorical, Int, Ordinal, Parameter, identity, value_reader
+from hpo_fast.parameters import Int, Parameter
 
 _I1, _I32, _I64, _F64 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.DoubleType()
 _NAN = ir.Constant(_F64, float("nan"))
@@ -49,7 +50,7 @@ class Layout:
         self.parameters = dict(parameters)
         self.derived = dict(derived)
         self.columns = {name: j for j, name in enumerate(parameters)}
-        readers = [(value_reader(p), p.levels, p.condition is not None) for p in parameters.values()]
+        readers = [(p.reader, p.levels, p.condition is not None) for p in parameters.values()]
         self._key = (
             tuple((name, identity(tuple(r) if r else r), *rest) for name, (r, *rest) in zip(parameters, readers, strict=True)),
             tuple((name, f.fn, f.vectorized) for name, f in derived.items()),
@@ -181,7 +182,7 @@ def _choice_table(p: Parameter) -> np.ndarray | None:
 
 def _value_type(p: Parameter) -> Any:
     """The type of the value of parameter p."""
-    reader = value_reader(p)
+    reader = p.reader
     if isinstance(reader, list):
         return ChoiceType(tuple(reader)) if (table := _choice_table(p)) is None else _TYPES[table.dtype.kind]
     return types.int64 if isinstance(p, Int) and p.condition is None else types.float64
@@ -237,7 +238,7 @@ def _raw(context: Any, builder: Any, kind: ConfigType, config: Any, name: str) -
 
 def _value(builder: Any, p: Parameter, raw: Any) -> Any:
     """The value of parameter p from its raw number, of the type `_value_type(p)`."""
-    reader = value_reader(p)
+    reader = p.reader
     if reader is None:
         return raw
     active = builder.fcmp_ordered("ord", raw, raw) if p.condition is not None else None

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpo_fast import _core
+from hpo_fast.choices import Categorical, Ordinal
 from hpo_fast.functions import Columns, Config, Function, FunctionError, column
-from hpo_fast.parameters import Categorical, Ordinal, Parameter
+from hpo_fast.parameters import Parameter
 
 if TYPE_CHECKING:
     from hpo_fast.native import NativeFunction

@@ -17,24 +17,12 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import MAX_THREADS, check_config, check_int
+from hpo_fast.choices import Categorical, Ordinal, stable_repr
 from hpo_fast.evaluate import Functions
 from hpo_fast.functions import Function, same
 from hpo_fast.interchange import Interchange
-from hpo_fast.parameters import (
-    CATEGORICAL,
-    NO_DEFAULT,
-    REAL,
-    Categorical,
-    Float,
-    Int,
-    Ordinal,
-    Parameter,
-    condition_levels,
-    parameter_from_dict,
-    parameter_to_dict,
-    stable_repr,
-    value_reader,
-)
+from hpo_fast.parameters import CATEGORICAL, NO_DEFAULT, REAL, Float, Int, Parameter, condition_levels
+from hpo_fast.space_json import Derived, Requirements, space_from_dict, space_to_dict
 
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
 
@@ -109,7 +97,7 @@ class Space(Interchange):
         self._check_no_cycle()
         self._box = _core.Box(columns)
         self._grid = _core.Grid(self._box)
-        self._codec = _core.Codec(self._box, names, [value_reader(p) for p in self._parameters.values()])
+        self._codec = _core.Codec(self._box, names, [p.reader for p in self._parameters.values()])
         self._functions = Functions(self._parameters, self._box, self._codec)
 
     def _check_no_cycle(self) -> None:
@@ -547,20 +535,7 @@ class Space(Interchange):
         ValueError
             If a choice has no JSON form: only None, bool, int, float, str and tuples of them have.
         """
-        parameters = {}
-        for name, p in self._parameters.items():
-            try:
-                parameters[name] = parameter_to_dict(p)
-            except ValueError as error:
-                raise ValueError(f"parameter {name!r}: {error}") from None
-        functions = [*self._functions.derived.items(), *enumerate(self.requirements)]
-        return {
-            "format": 1,
-            "parameters": parameters,
-            "derived": self.derived,
-            "requirements": len(self.requirements),
-            "vectorized": [key for key, f in functions if f.vectorized],   # names of derived ones, positions of requirements
-        }
+        return space_to_dict(self._parameters, *self._functions.description())
 
     @classmethod
     def from_dict(
@@ -589,24 +564,15 @@ class Space(Interchange):
         ValueError
             If `data` is not such a description, or the functions do not match what it lists.
         """
-        try:
-            derived = dict(derived or {})
-            if data["format"] != 1:
-                raise ValueError(f"format {data['format']!r} of the space is unknown: this version reads format 1")
-            listed, n_requirements = list(data["derived"]), int(data["requirements"])
-            vectorized = list(data.get("vectorized", []))
-            parameters = {name: parameter_from_dict(p) for name, p in data["parameters"].items()}
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a description of a space: {error!r}") from error
-        if set(derived) != set(listed):
-            raise ValueError(f"the space has the derived parameters {listed}, got functions for {sorted(derived)}: pass derived={{name: function}}")
-        if len(requirements) != n_requirements:
-            raise ValueError(f"the space has {n_requirements} requirements, got {len(requirements)} functions: pass requirements=[...]")
+        return cls._from_parts(*space_from_dict(data, derived, requirements))
+
+    @classmethod
+    def _from_parts(cls, parameters: Mapping[str, Parameter], derived: Derived, requirements: Requirements) -> Space:
         space = cls(parameters)
-        for name in listed:
-            space = space.derive(name, derived[name], vectorized=name in vectorized)
-        for k, fn in enumerate(requirements):
-            space = space.require(fn, vectorized=k in vectorized)
+        for name, fn, vectorized in derived:
+            space = space.derive(name, fn, vectorized=vectorized)
+        for fn, vectorized in requirements:
+            space = space.require(fn, vectorized=vectorized)
         return space
 
     @property
@@ -624,16 +590,7 @@ class Space(Interchange):
         ]
 
     def __reduce__(self) -> Any:
-        return (_rebuild, (self._parameters, *self._functions.description()))
-
-
-def _rebuild(parameters: dict[str, Parameter], derived: tuple[Any, ...], requirements: tuple[Any, ...]) -> Space:
-    space = Space(parameters)
-    for name, fn, vectorized in derived:
-        space = space.derive(name, fn, vectorized=vectorized)
-    for fn, vectorized in requirements:
-        space = space.require(fn, vectorized=vectorized)
-    return space
+        return (Space._from_parts, (self._parameters, *self._functions.description()))
 
 
 def _short(p: Parameter) -> str:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for parameters and spaces, shared by the tests."""
+"""Hypothesis strategies for parameters and spaces, and what is asked of them, shared by the tests."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def identity(value: object) -> object:
 @st.composite
 def choice_lists(draw: st.DrawFn, min_size: int = 1, max_size: int = 6) -> list:
     return draw(st.lists(CHOICES, min_size=min_size, max_size=max_size, unique_by=identity))
+
+
+PARAMETERS = st.one_of(int_ranges(), float_ranges(), choice_lists().map(hf.Categorical), choice_lists().map(hf.Ordinal))
 
 
 @st.composite
@@ -111,6 +114,17 @@ def values_of(parameter: object) -> list:
             return [parameter.low]
         return [round(parameter.low + k * parameter.step, 9) for k in range(parameter.levels)]
     return list(parameter.choices)
+
+
+def back(parameter: object, *values: object) -> list:
+    """decode(encode(value)) for each value of a parameter."""
+    space = hf.Space({"x": parameter})
+    return [config["x"] for config in space.decode(space.encode([{"x": v} for v in values]))]
+
+
+def exact(a: object, b: object) -> bool:
+    """Whether two values are equal and of one type."""
+    return identity(a) == identity(b)
 
 
 def enumerate_space(space: hf.Space) -> list[dict]:

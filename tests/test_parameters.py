@@ -1,4 +1,4 @@
-"""Float, Int, Categorical, Ordinal: values, exactness of the round trip, errors."""
+"""Float and Int: values, exactness of the round trip, errors. Of all four: conditions, being values."""
 
 from __future__ import annotations
 
@@ -12,22 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from strategies import choice_lists, float_ranges, identity, int_ranges
+from strategies import back, exact, float_ranges, int_ranges
 
 import hpo_fast as hf
-from hpo_fast.parameters import NO_DEFAULT, parameter_from_dict, parameter_to_dict
+from hpo_fast.parameters import NO_DEFAULT
+from hpo_fast.space_json import parameter_from_dict, parameter_to_dict
 
 EPS = sys.float_info.epsilon
-
-
-def back(parameter, *values):
-    """decode(encode(value)) for each value."""
-    space = hf.Space({"x": parameter})
-    return [config["x"] for config in space.decode(space.encode([{"x": v} for v in values]))]
-
-
-def exact(a, b):
-    return identity(a) == identity(b)
 
 
 # -- integers -----------------------------------------------------------------------------------------------------------
@@ -316,79 +307,6 @@ def test_values_of_one_value():
     assert back(hf.Ordinal(["a"]), "a") == ["a"]
 
 
-# -- choices ------------------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=200)
-@given(choice_lists(), st.sampled_from([hf.Categorical, hf.Ordinal]))
-@example([1, 1.0, True, "1", (1,), (1.0,), (True,)], hf.Categorical)
-@example([0, 0.0, False, None, "", ()], hf.Ordinal)
-@example([math.nan, 1.0, (math.nan, 1)], hf.Categorical)
-def test_choices_come_back_exactly(choices, kind):
-    decoded = back(kind(choices), *choices)
-    assert all(exact(a, b) for a, b in zip(decoded, choices, strict=True))
-
-
-def test_a_nan_made_elsewhere_is_the_nan_choice():
-    assert math.isnan(back(hf.Categorical([1.0, math.nan]), float("nan"))[0])
-
-
-def test_choices_take_equal_values_of_other_types_when_that_is_clear():
-    assert exact(back(hf.Categorical([1, 2]), np.int64(2))[0], 2)
-    assert exact(back(hf.Categorical([1, 2]), 2.0)[0], 2)
-    assert exact(back(hf.Categorical(["a", "b"]), np.str_("b"))[0], "b")
-    with pytest.raises(ValueError, match="equals several of the choices"):
-        back(hf.Categorical([1, 1.0]), np.int64(1))
-
-
-@pytest.mark.parametrize("value", ["c", None, 0, math.nan, ("a",)])
-def test_other_choices_are_refused(value):
-    with pytest.raises(ValueError, match=r"parameter 'x': .* is none of the choices \['a', 'b'\]"):
-        back(hf.Categorical(["a", "b"]), value)
-
-
-def test_unhashable_values_are_refused():
-    with pytest.raises(TypeError, match=r"parameter 'x': \['a'\] is not hashable"):
-        back(hf.Categorical(["a", "b"]), ["a"])
-
-
-@pytest.mark.parametrize("kind", [hf.Categorical, hf.Ordinal])
-@pytest.mark.parametrize(
-    ("error", "words", "choices", "options"),
-    [
-        (ValueError, ["empty", "at least one"], [], {}),
-        (ValueError, ["'a'", "twice", "0 and 2", "leave one out"], ["a", "b", "a"], {}),
-        (ValueError, ["nan", "twice"], [math.nan, float("nan")], {}),
-        (ValueError, ["default='c'", "none of"], ["a", "b"], {"default": "c"}),
-        (ValueError, ["default=['a']", "hashable"], ["a", "b"], {"default": ["a"]}),
-        (TypeError, ["[1]", "hashable", "tuple"], [[1], 2], {}),
-        (TypeError, ["'abc'", "list"], "abc", {}),
-        (TypeError, ["b'abc'", "list"], b"abc", {}),
-        (TypeError, ["choices=5", "list"], 5, {}),
-        (TypeError, ["choices=None", "list"], None, {}),
-        (TypeError, ["order", "list"], {"a", "b"}, {}),
-        (TypeError, ["order", "list"], frozenset({"a", "b"}), {}),
-    ],
-)
-def test_choice_construction_errors(kind, error, words, choices, options):
-    with pytest.raises(error) as caught:
-        kind(choices, **options)
-    assert all(word in str(caught.value) for word in [kind.__name__, *words]), caught.value
-
-
-def test_choices_can_come_from_any_ordered_iterable():
-    assert hf.Categorical(range(3)) == hf.Categorical([0, 1, 2])
-    assert hf.Ordinal(str(i) for i in range(2)).choices == ("0", "1")
-    assert hf.Ordinal(np.array([8, 16]).tolist()).choices == (8, 16)
-
-
-def test_none_can_be_the_default_choice():
-    assert hf.Categorical([None, 1], default=None).default is None
-    assert hf.Categorical([None, 1]).default is NO_DEFAULT
-    assert hf.Float(0, 1, default=None).default is NO_DEFAULT
-    assert hf.Int(0, 1, default=None).default is NO_DEFAULT
-
-
 # -- conditions ---------------------------------------------------------------------------------------------------------
 
 
@@ -457,14 +375,6 @@ def test_parameters_are_values(p):
     with pytest.raises(AttributeError):
         p.default = 3
     assert type(p).__name__ in repr(p)
-
-
-@pytest.mark.parametrize(
-    "data", [{}, {"type": "x"}, {"type": "float"}, {"type": "int", "low": 3, "high": 1}, {"type": "float", "low": 0, "high": 1, "x": 1}]
-)
-def test_descriptions_that_describe_nothing(data):
-    with pytest.raises(ValueError, match=r"parameter|Int"):
-        parameter_from_dict(data)
 
 
 def test_one_level_with_a_step_that_its_decimals_make_huge():

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hpo_fast.parameters import Categorical, Ordinal, Parameter, identity
+from hpo_fast.choices import Categorical, Ordinal, identity
+from hpo_fast.parameters import Parameter
 
 
 class Wrapped:

@@ -32,8 +32,9 @@ from hpo_fast import samplers
 from hpo_fast._core import RowSet, SpaceExhausted
 from hpo_fast.adapters.presence import Presence, Tree
 from hpo_fast.checks import MAX_THREADS, check_int
+from hpo_fast.choices import Categorical
 from hpo_fast.interchange.optuna import parameter_from_optuna
-from hpo_fast.parameters import Categorical, Parameter
+from hpo_fast.parameters import Parameter
 from hpo_fast.samplers.base import check_seed
 from hpo_fast.space import Space
 from hpo_fast.targets import observed

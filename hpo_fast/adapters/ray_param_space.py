@@ -14,8 +14,9 @@ from ray.tune.utils.util import unflatten_dict
 
 from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted, wrapped
 from hpo_fast.checks import check_config
+from hpo_fast.choices import Categorical
 from hpo_fast.interchange.distributions import log_multiples, multiples, normal
-from hpo_fast.parameters import Categorical, Float, Int, Parameter
+from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.space import Space
 
 

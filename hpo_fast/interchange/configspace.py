@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from hpo_fast.choices import Categorical, Ordinal
 from hpo_fast.interchange.conditions import MOST_LEVELS, Atom, with_conditions
-from hpo_fast.parameters import NO_DEFAULT, Categorical, Float, Int, Ordinal, Parameter, condition_levels
+from hpo_fast.parameters import NO_DEFAULT, Float, Int, Parameter, condition_levels
 from hpo_fast.priors import Beta, LogNormal, Normal, Prior
 
 MOST_STEPS = 1_000

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from hpo_fast.parameters import Float, Int, Ordinal, Parameter
+from hpo_fast.choices import Ordinal
+from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.priors import LogNormal, Normal, Prior
 
 TAIL = 4.0   # standard deviations at which a normal distribution is cut off

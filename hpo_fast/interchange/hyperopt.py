@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from hpo_fast.choices import Categorical, Ordinal
 from hpo_fast.interchange.conditions import Atom, with_conditions
 from hpo_fast.interchange.distributions import TAIL, log_normal, log_uniform, multiples, normal
-from hpo_fast.parameters import Categorical, Float, Int, Ordinal, Parameter, condition_levels
+from hpo_fast.parameters import Float, Int, Parameter, condition_levels
 from hpo_fast.priors import LogNormal, Normal
 
 _DISTRIBUTIONS: dict[str, Callable[..., Parameter]] = {   # by the names of their arguments, which are the same

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hpo_fast.parameters import Categorical, Float, Int, Ordinal, Parameter
+from hpo_fast.choices import Categorical, Ordinal
+from hpo_fast.parameters import Float, Int, Parameter
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
