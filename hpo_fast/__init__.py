@@ -12,7 +12,7 @@ from hpo_fast._core import Infeasible, SpaceExhausted
 from hpo_fast.functions import FunctionError
 from hpo_fast.history import History
 from hpo_fast.minimize import Result, minimize
-from hpo_fast.optimizer import Optimizer, Trial
+from hpo_fast.optimizer import Optimizer
 from hpo_fast.priors import Beta, LogNormal, Normal
 from hpo_fast.samplers import TrialInfo
 from hpo_fast.scan import ScanResult, count, feasible_fraction, scan
@@ -20,6 +20,7 @@ from hpo_fast.space import Categorical, Float, Int, Ordinal, Space
 from hpo_fast.streams import Grid, Sobol, Uniform
 from hpo_fast.suggest import suggest
 from hpo_fast.surrogate import DensityRatio, Surrogate, surrogate
+from hpo_fast.trial import Trial
 
 __version__ = "0.1.0"
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from hpo_fast._core import SpaceExhausted
 from hpo_fast.checks import check_int
-from hpo_fast.optimizer import Optimizer, Trial
+from hpo_fast.optimizer import Optimizer
 from hpo_fast.samplers import Sampler
 from hpo_fast.space import Space
 from hpo_fast.targets import observed
+from hpo_fast.trial import Trial
 
 if TYPE_CHECKING:   # imported where it is used: it would be a third of the import time
     from concurrent.futures import Executor, Future

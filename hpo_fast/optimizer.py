@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import itertools
-import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
 
-from hpo_fast import _core
+from hpo_fast import _core, archive
 from hpo_fast import samplers as _samplers
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import Sampler, TrialInfo, check_seed
 from hpo_fast.space import Space
 from hpo_fast.targets import DIRECTIONS, observed, targets
-
-PENDING, COMPLETE, FAILED, FORGOTTEN = "pending", "complete", "failed", "forgotten"
-_FORMAT = 1
-
-
-class Trial:
-    """A configuration to be tried, or one that was.
-
-    Attributes
-    ----------
-    number : int
-        0, 1, 2, ... in the order of asking and adding.
-    params : dict
-        The configuration: Python values by name, derived parameters included, inactive ones absent.
-    value : float or None
-        What was told; None while pending or if the trial failed.
-    state : str
-        "pending", "complete", "failed" or "forgotten".
-    info : TrialInfo
-        Which model proposed it, from how many observations, its acquisition value, and why.
-    """
-
-    __slots__ = ("_row", "info", "number", "params", "state", "value")
-
-    def __init__(self, number: int, params: dict[str, Any], row: np.ndarray, info: TrialInfo, state: str = PENDING, value: float | None = None) -> None:
-        self.number = number
-        self.params = params
-        self.value = value
-        self.state = state
-        self.info = info
-        self._row = row
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self.params[name]
-        except KeyError:
-            raise KeyError(f"trial {self.number} has no parameter {name!r}; it has {', '.join(self.params)}") from None
-
-    def __repr__(self) -> str:
-        value = "" if self.value is None else f", value={self.value!r}"
-        return f"Trial({self.number}, {self.params!r}{value}, {self.state})"
+from hpo_fast.trial import COMPLETE, FAILED, FORGOTTEN, PENDING, STATES, Trial
 
 
 class Optimizer:
@@ -501,9 +459,8 @@ class Optimizer:
         """
         with self._lock:
             pending = list(self._pending.values())
+            d = len(self._space)
             meta = {
-                "format": _FORMAT,
-                "space": self._space.fingerprint,
                 "sampler": [self._sampler.name, self._sampler.options()],
                 "direction": self._direction,
                 "seed": self._seed,
@@ -511,22 +468,18 @@ class Optimizer:
                 "infos": [t.info for t in pending],
                 "reasons": [reason for _, reason in self._queue],
             }
-            d = len(self._space)
-            buffer = io.BytesIO()
-            np.savez(
-                buffer,
-                meta=np.frombuffer(json.dumps(meta, default=_plain).encode(), dtype=np.uint8),
-                states=np.array([_STATES.index(s) for s in self._states], dtype=np.uint8),
-                numbers=self._history.numbers,
-                rows=self._history.rows,
-                values=self._history.values,
-                pending_numbers=np.array([t.number for t in pending], dtype=np.int64),
-                pending_rows=self._pending_rows(),
-                queue=np.array([row for row, _ in self._queue]).reshape(-1, d),
-                enqueued=np.array([np.frombuffer(key) for key in sorted(self._enqueued)]).reshape(-1, d),
-                enqueued_numbers=np.array([self._enqueued[key] for key in sorted(self._enqueued)], dtype=np.int64),
-            )
-            return buffer.getvalue()
+            arrays = {
+                "states": np.array([STATES.index(s) for s in self._states], dtype=np.uint8),
+                "numbers": self._history.numbers,
+                "rows": self._history.rows,
+                "values": self._history.values,
+                "pending_numbers": np.array([t.number for t in pending], dtype=np.int64),
+                "pending_rows": self._pending_rows(),
+                "queue": np.array([row for row, _ in self._queue]).reshape(-1, d),
+                "enqueued": np.array([np.frombuffer(key) for key in sorted(self._enqueued)]).reshape(-1, d),
+                "enqueued_numbers": np.array([self._enqueued[key] for key in sorted(self._enqueued)], dtype=np.int64),
+            }
+            return archive.write(self._space.fingerprint, meta, arrays)
 
     @classmethod
     def from_bytes(cls, space: Space, data: bytes, sampler: str | Sampler | None = None) -> Optimizer:
@@ -552,52 +505,30 @@ class Optimizer:
         """
         if not isinstance(space, Space):
             raise TypeError(f"space must be a Space, got {type(space).__name__}")
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"data must be the bytes of to_bytes(), got {type(data).__name__}")
-        try:
-            with np.load(io.BytesIO(bytes(data)), allow_pickle=False) as archive:
-                saved = {name: archive[name] for name in archive.files}
-            meta = json.loads(saved["meta"].tobytes())
-            known, fingerprint = meta["format"] == _FORMAT, meta["space"]
-        except Exception as error:
-            raise ValueError(f"the data is not what to_bytes() wrote, or is damaged: {error}") from error
-        if not known:
-            raise ValueError(f"the data has format {meta['format']}; this version reads format {_FORMAT}")
-        if fingerprint != space.fingerprint:
-            raise ValueError("the data was saved with another space: parameters, ranges, choices and conditions must be the same, in the same order")
+        meta, arrays = archive.read(data, space.fingerprint)
         try:
             name, options = meta["sampler"]
             opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
-            opt._restore(saved, meta)
+            opt._restore(meta, arrays)
         except (KeyError, IndexError, AttributeError) as error:
-            raise ValueError(f"the data is not what to_bytes() wrote, or is damaged: {error!r}") from error
+            raise ValueError(f"{archive.DAMAGED}: {error!r}") from error
         return opt
 
-    def _restore(self, saved: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        self._states = [_STATES[i] for i in saved["states"]]
-        self._engine.tell(saved["rows"], targets(saved["values"], self._direction))
-        self._history.append(saved["numbers"], saved["rows"], saved["values"])
-        values = saved["values"] if self._direction == "minimize" else -saved["values"]
+    def _restore(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self._states = [STATES[i] for i in arrays["states"]]
+        self._engine.tell(arrays["rows"], targets(arrays["values"], self._direction))
+        self._history.append(arrays["numbers"], arrays["rows"], arrays["values"])
+        values = arrays["values"] if self._direction == "minimize" else -arrays["values"]
         self._best = None if np.isnan(values).all() else int(np.nanargmin(values))
-        self._seen.insert(saved["rows"])
-        self._seen.insert(saved["pending_rows"])
+        self._seen.insert(arrays["rows"])
+        self._seen.insert(arrays["pending_rows"])
         infos = [TrialInfo(*info) for info in meta["infos"]]
         for number, row, params, info in zip(
-            saved["pending_numbers"].tolist(), saved["pending_rows"], self._space.params(saved["pending_rows"]), infos, strict=True
+            arrays["pending_numbers"].tolist(), arrays["pending_rows"], self._space.params(arrays["pending_rows"]), infos, strict=True
         ):
             self._pending[number] = Trial(number, params, row, info)
-        self._queue = list(zip(saved["queue"], meta["reasons"], strict=True))
-        self._enqueued = {row.tobytes(): number for row, number in zip(saved["enqueued"], saved["enqueued_numbers"].tolist(), strict=True)}
+        self._queue = list(zip(arrays["queue"], meta["reasons"], strict=True))
+        self._enqueued = {row.tobytes(): number for row, number in zip(arrays["enqueued"], arrays["enqueued_numbers"].tolist(), strict=True)}
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))
-
-
-def _plain(value: Any) -> Any:
-    """An option that is a NumPy number as a Python one."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"the sampler's option {value!r} is not JSON-safe: use plain numbers, strings, lists and dicts")
-
-
-_STATES = (PENDING, COMPLETE, FAILED, FORGOTTEN)

@@ -1,4 +1,4 @@
-"""Ask and tell: bookkeeping, failures, storage, threads, and that bad calls leave no trace."""
+"""Ask and tell: bookkeeping, failures, determinism, threads, and that bad calls leave no trace. The queue is in test_optimizer_queue.py."""
 
 from __future__ import annotations
 
@@ -11,43 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from searches import SAMPLERS, asked, loss, mixed, run
 from strategies import enumerate_space, key, small_spaces
 
 import hpo_fast as hf
-
-SAMPLERS = ["random", "sobol", "tpe", "gp", "auto"]
-
-
-def mixed():
-    return hf.Space(
-        {
-            "x": hf.Float(-1, 1),
-            "lr": hf.Float(1e-5, 1e-1, log=True),
-            "n": hf.Int(1, 50, log=True),
-            "c": hf.Categorical(["a", "b", None]),
-            "k": hf.Int(0, 4).when("c", ["b", None]),
-        }
-    )
-
-
-def loss(params):
-    return params["x"] ** 2 + abs(math.log10(params["lr"]) + 3) + params["n"] / 50 + params.get("k", 1)
-
-
-def run(opt, n, batch=1):
-    for _ in range(n):
-        trials = opt.ask(batch)
-        opt.tell(trials, [loss(t.params) if t.number % 7 else None for t in trials])
-    return opt
-
-
-def asked(trials):
-    return [(t.number, t.params, t.info) for t in trials]
-
-
-def odd(p):
-    return p.a % 2 == 1
-
 
 # -- telling ------------------------------------------------------------------------------------------------------------
 
@@ -236,210 +203,6 @@ def test_construction_errors(error, words, arguments):
         hf.Optimizer(**{"space": mixed(), **arguments})
 
 
-# -- add, enqueue, defaults ---------------------------------------------------------------------------------------------
-
-
-def test_add():
-    opt = hf.Optimizer(mixed().derive("d", lambda p: 2 * p.x).require(lambda p: p.n < 40))
-    params = {"x": 0.5, "lr": 1e-3, "n": 45, "c": "a"}
-    trial = opt.add(params, 0.25)
-    assert (trial.number, trial.state, trial.value) == (0, "complete", 0.25)
-    assert trial.params == {**params, "d": 1.0}
-    assert trial.info.model == "added"
-    assert opt.add(params, None).state == "failed"
-    assert opt.ask().number == 2
-    assert (len(opt.history), opt.n_failed, opt.best_value) == (2, 1, 0.25)
-    assert opt.history["n"].tolist() == [45, 45]
-
-
-def test_what_was_added_is_not_suggested():
-    space = hf.Space({"a": hf.Int(0, 4)})
-    for sampler in SAMPLERS:
-        opt = hf.Optimizer(space, sampler)
-        opt.add({"a": 2}, 1.0)
-        assert sorted(t["a"] for t in opt.ask(9)) == [0, 1, 3, 4]
-
-
-def test_a_pending_configuration_that_was_added_stays_taken_when_forgotten():
-    opt = hf.Optimizer(hf.Space({"a": hf.Int(0, 1)}))
-    trial = opt.ask()
-    opt.add(trial.params, 1.0)
-    opt.forget(trial)
-    assert opt.ask()["a"] != trial["a"]
-    with pytest.raises(hf.SpaceExhausted):
-        opt.ask()
-
-
-def test_what_was_enqueued_and_then_told_is_not_tried_again():
-    space = hf.Space({"a": hf.Int(0, 4, default=2), "b": hf.Float(0, 1, default=0.5)})
-    opt = hf.Optimizer(space)
-    opt.enqueue({"a": 1, "b": 0.25})
-    opt.enqueue({"a": 3})
-    opt.add({"a": 2, "b": 0.5}, 1.0)   # the default configuration, which is the first of the queue
-    opt = hf.Optimizer.from_bytes(space, opt.to_bytes())
-    opt.add({"a": 1, "b": 0.25}, 1.0)
-    first, second = opt.ask(2)
-    assert first["a"] == 3 and first.info.model == "enqueued"
-    assert second.info.model != "enqueued"
-    opt = hf.Optimizer(hf.Space({"a": hf.Int(0, 4), "b": hf.Float(0, 1)}))
-    opt.enqueue({"a": 1})
-    partial = opt.ask()
-    opt.enqueue({"a": 2, "b": 0.5})
-    opt.add({"a": 2, "b": 0.5}, 1.0)
-    opt.ask()
-    assert not opt.enqueue({"a": 2, "b": 0.5})   # told
-    opt.forget(partial)
-    assert opt.enqueue(partial.params) and opt.ask().params == partial.params
-
-
-def test_what_can_only_be_completed_to_known_configurations_is_passed_over():
-    space = hf.Space({"a": hf.Int(0, 4), "b": hf.Int(0, 2)}).require(lambda p: p.a != 1 or p.b != 2)
-    opt = hf.Optimizer(space, sampler="random", seed=0)
-    for b in (0, 1):
-        opt.add({"a": 1, "b": b}, 0.0)
-    assert opt.enqueue({"a": 1})
-    assert opt.enqueue({"a": 2})
-    trials = opt.ask(2)
-    assert trials[0]["a"] == 2 and [t.info.model for t in trials] == ["enqueued", "uniform"]
-    assert len({(1, 0), (1, 1)} | {(t["a"], t["b"]) for t in trials}) == 4
-    opt.forget(trials[0])
-    assert opt.enqueue({"a": 2}) and opt.enqueue({"a": 1})   # nothing of them is in the way
-    with pytest.raises(hf.SpaceExhausted):
-        opt.ask(20) and opt.ask()
-
-
-def test_enqueue_is_tried_first_in_order_and_idempotent():
-    opt = hf.Optimizer(mixed(), seed=1)
-    full = {"x": 0.5, "lr": 2e-4, "n": 45, "c": "b", "k": 3}
-    assert opt.enqueue(full)
-    assert opt.enqueue({"n": 3})
-    assert not opt.enqueue(full)
-    assert not opt.enqueue({"n": 3})
-    assert opt.enqueue({"k": 2})
-    first, second, third, fourth = opt.ask(4)
-    assert first.params == full
-    assert second["n"] == 3
-    assert third["k"] == 2
-    assert third["c"] in ("b", None)
-    assert [t.info.model for t in (first, second, third)] == ["enqueued"] * 3
-    assert fourth.info.model != "enqueued"
-    for t in (first, second, third):
-        assert mixed().validate(t.params) == t.params
-    assert not opt.enqueue(full)
-    opt.tell(first, 1.0)
-    assert not opt.enqueue(full)
-    assert not opt.enqueue(fourth.params)
-    assert opt.enqueue({}) in (True, False)
-
-
-@pytest.mark.parametrize("params", [{"a": 3, "b": 0.25}, {"a": 3}, {"a": 2, "b": 0.5}], ids=["complete", "partial", "default"])
-@pytest.mark.parametrize("restored", [False, True])
-def test_what_was_forgotten_can_be_enqueued_again(params, restored):
-    space = hf.Space({"a": hf.Int(0, 4, default=2), "b": hf.Float(0, 1, default=0.5)})
-    opt = hf.Optimizer(space)
-    opt.enqueue({"a": 3, "b": 0.25})
-    opt.enqueue({"a": 3})
-    opt.enqueue({"a": 4})
-    trials = opt.ask(3)
-    if restored:
-        opt = hf.Optimizer.from_bytes(space, opt.to_bytes())
-    trial = next(t for t in trials if params.items() <= t.params.items() and (len(params) == 2 or t["b"] != 0.25))
-    assert not opt.enqueue(params)
-    opt.forget(trial.number)
-    assert opt.enqueue(params) and not opt.enqueue(params)
-    assert not opt.enqueue({"a": 4})   # waits still
-    first, second = opt.ask(2)
-    assert first["a"] == 4 and params.items() <= second.params.items() and second.info.model == "enqueued"
-    opt.tell(second, 1.0)
-    assert not opt.enqueue(params)
-
-
-def test_enqueue_checks_derived_values_as_encode_does():
-    opt = hf.Optimizer(hf.Space({"r": hf.Int(1, 8), "s": hf.Int(1, 8)}).derive("rb", lambda p: 2 * p.r), seed=0)
-    with pytest.raises(ValueError, match="'rb' is 999 but its function gives 6"):
-        opt.enqueue({"r": 3, "s": 1, "rb": 999})
-    assert opt.enqueue({"r": 3, "s": 1, "rb": 6}) and opt.ask()["rb"] == 6
-    for partial in ({"rb": 6}, {"rb": "nonsense"}, {"r": 3, "rb": 6}):
-        with pytest.raises(ValueError, match="'rb' is computed: leave it out, and give the searched parameters"):
-            opt.enqueue(partial)
-    assert opt.ask().info.model != "enqueued"
-
-
-def test_enqueue_completes_from_the_sampler_and_within_requirements():
-    space = hf.Space({"a": hf.Int(0, 9), "b": hf.Int(0, 9), "c": hf.Int(0, 9)}).require(lambda p: p.a + p.b == 9)
-    for sampler in SAMPLERS:
-        opt = hf.Optimizer(space, sampler)
-        for a in range(10):
-            opt.enqueue({"a": a})
-        trials = opt.ask(10)
-        assert [t["a"] for t in trials] == list(range(10))
-        assert [t["b"] for t in trials] == list(range(9, -1, -1))
-        assert len({t["c"] for t in trials}) > 2
-    with pytest.raises(hf.Infeasible):
-        hf.Optimizer(space).enqueue({"a": 1, "b": 1})
-
-
-def test_what_is_enqueued_does_not_need_the_sampler_to_find_something_feasible():
-    space = hf.Space({"a": hf.Categorical(["s", "t"]), "m": hf.Float(0, 1).when("a", "s"), "x": hf.Float(0, 1)}).require(lambda p: p.x == 0.25)
-    for sampler in SAMPLERS:
-        for config in ({"a": "s", "m": 0.5, "x": 0.25}, {"a": "t", "x": 0.25}):   # complete
-            opt = hf.Optimizer(space, sampler)
-            opt.enqueue(config)
-            assert opt.ask().params == config
-    opt = hf.Optimizer(space, "random")
-    opt.enqueue({"a": "s", "x": 0.25})
-    trial = opt.ask()
-    assert trial["x"] == 0.25 and trial.params.keys() == {"a", "m", "x"}
-    with pytest.raises(hf.Infeasible):
-        opt.ask()
-
-
-def test_enqueued_children_choose_their_parents():
-    space = hf.Space({"c": hf.Int(0, 1).when("b", 2), "b": hf.Int(0, 5).when("a", [3, 4]), "a": hf.Int(0, 99)})
-    opt = hf.Optimizer(space)
-    opt.enqueue({"c": 1})
-    trial = opt.ask()
-    assert (trial["c"], trial["b"]) == (1, 2)
-    assert trial["a"] in (3, 4)
-    two = hf.Space({"a": hf.Int(0, 2), "b": hf.Int(0, 1).when("a", 1), "c": hf.Int(0, 1).when("a", 2)})
-    with pytest.raises(hf.Infeasible, match="cannot exist together"):
-        hf.Optimizer(two).enqueue({"b": 0, "c": 0})
-
-
-def test_a_full_ask_of_queued_and_new_trials():
-    opt = hf.Optimizer(hf.Space({"a": hf.Int(0, 3)}))
-    opt.enqueue({"a": 2})
-    trials = opt.ask(10)
-    assert trials[0]["a"] == 2
-    assert sorted(t["a"] for t in trials) == [0, 1, 2, 3]
-
-
-def test_defaults_come_first():
-    space = hf.Space(
-        {
-            "x": hf.Float(0, 1, default=0.25),
-            "c": hf.Categorical(["a", "b"], default="b"),
-            "k": hf.Int(0, 3, default=2).when("c", "b"),
-            "free": hf.Int(0, 9),
-        }
-    )
-    for sampler in SAMPLERS:
-        opt = hf.Optimizer(space, sampler)
-        opt.enqueue({"x": 0.5})
-        first, second, third = opt.ask(3)
-        assert {**first.params, "free": 0} == {"x": 0.25, "c": "b", "k": 2, "free": 0}
-        assert first.info.model == "enqueued"
-        assert "default" in first.info.reason
-        assert second["x"] == 0.5
-        assert third.info.model != "enqueued"
-
-
-def test_defaults_that_violate_a_requirement():
-    space = hf.Space({"x": hf.Int(0, 9, default=3)}).require(lambda p: p.x > 5)
-    with pytest.raises(ValueError, match=r"defaults \{'x': 3\} cannot be tried"):
-        hf.Optimizer(space)
-
-
 # -- best, history, pending, forget -------------------------------------------------------------------------------------
 
 
@@ -505,17 +268,6 @@ def test_forgotten_trials_are_gone_and_may_come_again():
     assert opt.n_trials == 4
 
 
-def test_trials_are_readable():
-    opt = hf.Optimizer(hf.Space({"a": hf.Int(3, 3)}))
-    trial = opt.ask()
-    assert repr(trial) == "Trial(0, {'a': 3}, pending)"
-    opt.tell(trial, 1.5)
-    assert repr(trial) == "Trial(0, {'a': 3}, value=1.5, complete)"
-    with pytest.raises(KeyError, match="trial 0 has no parameter 'b'; it has a"):
-        trial["b"]
-    assert "1 told, 0 pending, seed 0" in repr(opt)
-
-
 def test_a_changed_trial_does_not_change_the_optimizer():
     opt = hf.Optimizer(mixed())
     trial = opt.ask()
@@ -560,7 +312,7 @@ def test_seeds():
     assert asked(hf.Optimizer(mixed(), seed=drawn.seed).ask(3)) == asked(drawn.ask(3))
 
 
-# -- determinism and storage --------------------------------------------------------------------------------------------
+# -- determinism --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -572,111 +324,6 @@ def test_one_batch_is_many_asks_for_any_number_of_threads(sampler):
             assert asked(batch) == asked(batches[0])
         for opt, batch in zip(optimizers, batches, strict=True):
             opt.tell(batch[::2], [loss(t.params) for t in batch[::2]])
-
-
-@pytest.mark.parametrize(
-    "restore", [lambda o: hf.Optimizer.from_bytes(o.space, o.to_bytes()), lambda o: pickle.loads(pickle.dumps(o))], ids=["bytes", "pickle"]
-)
-@pytest.mark.parametrize("sampler", [*SAMPLERS, hf.samplers.TPE(multivariate=False, n_startup=3)], ids=[*SAMPLERS, "independent"])
-@pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_restored_optimizers_continue_bit_for_bit(restore, sampler, direction):
-    space = hf.Space({**mixed().parameters, "a": hf.Int(0, 9, default=3)}).require(odd)
-    opt = hf.Optimizer(space, sampler, direction, seed=11)
-    rng = np.random.default_rng(0)
-    for step in range(40):
-        if step % 3 == 0:
-            twin = restore(opt)
-            assert twin.to_bytes() == opt.to_bytes()
-            assert asked(twin.pending) == asked(opt.pending)
-            assert (twin.n_trials, twin.n_failed, twin.seed, twin.direction) == (opt.n_trials, opt.n_failed, opt.seed, opt.direction)
-            assert asked(twin.ask(3)) == asked(opt.ask(3))
-            opt = restore(opt) if step % 2 else opt
-        if step % 7 == 0:
-            opt.enqueue({"n": 1 + step})
-        if step % 9 == 0:
-            opt.add({"x": 0.1, "lr": 1e-3, "n": 7, "c": "a", "a": 2}, float(step))
-        pending = opt.pending
-        if step % 5 == 0 and pending:
-            opt.forget(pending[-1])
-        for trial in pending[: rng.integers(0, 3)]:
-            opt.tell(trial, None if rng.random() < 0.2 else loss(trial.params))
-        opt.ask()
-    assert len(opt.history) > 20
-
-
-def test_restored_optimizers_keep_enqueued_configurations():
-    opt = hf.Optimizer(mixed())
-    opt.enqueue({"n": 3})
-    opt.enqueue({"n": 4})
-    opt.ask()
-    twin = hf.Optimizer.from_bytes(mixed(), opt.to_bytes())
-    assert not twin.enqueue({"n": 3})
-    assert not twin.enqueue({"n": 4})
-    assert twin.ask()["n"] == 4
-
-
-def test_restore_with_another_sampler():
-    opt = run(hf.Optimizer(mixed(), "random"), 12)
-    assert hf.Optimizer.from_bytes(mixed(), opt.to_bytes(), sampler="tpe").ask().info.model == "tpe"
-    assert hf.Optimizer.from_bytes(mixed(), bytearray(opt.to_bytes())).sampler == hf.samplers.Random()
-
-
-def test_bytes_of_other_spaces():
-    data = run(hf.Optimizer(mixed()), 3).to_bytes()
-    parameters = dict(mixed().parameters)
-    for change in (
-        {"x": hf.Float(-1, 2)},
-        {"c": hf.Categorical(["a", None, "b"])},
-        {"z": hf.Int(0, 1)},
-        {"k": hf.Int(0, 4).when("c", "b")},
-    ):
-        with pytest.raises(ValueError, match="another space"):
-            hf.Optimizer.from_bytes(hf.Space({**parameters, **change}), data)
-    with pytest.raises(ValueError, match="another space"):
-        hf.Optimizer.from_bytes(hf.Space(dict(reversed(parameters.items()))), data)
-
-
-def test_damaged_bytes_are_a_value_error_or_harmless():
-    opt = run(hf.Optimizer(mixed(), seed=5), 12)
-    opt.ask(2)
-    opt.enqueue({"n": 4})
-    data = opt.to_bytes()
-    rng = np.random.default_rng(0)
-    damaged = [b"", b"x", b"PK", data[:100], data[:-1], data[: len(data) // 2], data[100:], pickle.dumps(3)]
-    for position in rng.integers(0, len(data), 400):
-        flipped = bytearray(data)
-        flipped[position] ^= 1 << rng.integers(0, 8)
-        damaged.append(bytes(flipped))
-    refused = 0
-    for d in damaged:
-        try:
-            twin = hf.Optimizer.from_bytes(mixed(), d)
-        except ValueError:
-            refused += 1
-        else:  # a bit that means nothing, such as a date in the archive
-            assert twin.to_bytes() == data
-    assert refused > len(damaged) / 2
-
-
-@pytest.mark.parametrize(
-    "missing", ["meta", "states", "numbers", "rows", "values", "pending_numbers", "pending_rows", "queue", "enqueued", "enqueued_numbers"]
-)
-def test_bytes_without_an_array(missing, tmp_path):
-    data = run(hf.Optimizer(mixed()), 3).to_bytes()
-    path = tmp_path / "saved.npz"
-    path.write_bytes(data)
-    with np.load(path) as archive:
-        np.savez(path.with_name("less.npz"), **{name: archive[name] for name in archive.files if name != missing})
-    with pytest.raises(ValueError, match="to_bytes"):
-        hf.Optimizer.from_bytes(mixed(), path.with_name("less.npz").read_bytes())
-
-
-@pytest.mark.parametrize("data", [None, 3, "text", [1, 2]])
-def test_bytes_of_wrong_types(data):
-    with pytest.raises(TypeError, match="bytes"):
-        hf.Optimizer.from_bytes(mixed(), data)
-    with pytest.raises(TypeError, match="Space"):
-        hf.Optimizer.from_bytes(None, b"")
 
 
 # -- threads ------------------------------------------------------------------------------------------------------------
@@ -807,19 +454,3 @@ def test_a_trial_of_another_space_is_refused_though_its_row_is_the_same():
     with pytest.raises(ValueError, match="asked"):
         mine.tell(trial, 1.0)
     assert len(mine.pending) == 1
-
-
-@pytest.mark.parametrize("parameter", [hf.Float(1e-5, 5e-4, log=True), hf.Float(0.5, 0.99), hf.Float(-5, 10)])
-def test_a_configuration_that_is_pending_or_told_is_not_enqueued(parameter):
-    opt = hf.Optimizer(hf.Space({"x": parameter, "c": hf.Categorical(["a", "b"]), "y": hf.Float(0, 1).when("c", "a")}), "random")
-    trials = opt.ask(100)
-    opt.tell(trials[:50], range(50))
-    assert not any(opt.enqueue(t.params) for t in trials)
-    opt.forget(trials[99])
-    assert opt.enqueue(trials[99].params)
-
-
-def test_minus_zero_is_zero():
-    opt = hf.Optimizer(hf.Space({"x": hf.Float(0, 1)}), hf.samplers.Grid(resolution=3))
-    opt.add({"x": -0.0}, 1.0)
-    assert [t["x"] for t in opt.ask(2)] == [0.5, 1.0]

@@ -464,16 +464,6 @@ def test_choices_without_a_repr_of_their_own_are_known_in_every_process(tmp_path
     assert len(set(eval(seen.pop()))) == 7
 
 
-class Plain:
-    """Has the repr and the equality of object."""
-
-
-def test_optimizers_over_plain_objects_pickle():
-    opt = hf.Optimizer(hf.Space({"c": hf.Categorical([Plain(), Plain(), Plain])}), "grid")
-    again = pickle.loads(pickle.dumps(opt))
-    assert [again.ask()["c"] for _ in range(3)] == list(again.space["c"].choices)
-
-
 def test_repr_is_what_one_would_write():
     space = hf.Space(
         {
