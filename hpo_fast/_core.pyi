@@ -68,6 +68,7 @@ class Box(metaclass=_pybind11_type):
     def encode(self, raw: ArrayLike, threads: int = 1) -> _Array: """Raw numbers or levels (n, d) -> rows (n, d), without the GIL."""
     def decode(self, rows: ArrayLike, threads: int = 1) -> _Array: """Rows (n, d) -> raw numbers or levels (n, d), without the GIL."""
     def snap(self, rows: ArrayLike) -> _Array: """Rows (n, d) moved to the nearest valid rows (n, d), inactive columns NaN."""
+    def recode(self, rows: ArrayLike) -> _Array: """Rows (n, d) -> the rows (n, d) that their configurations are encoded to."""
     def from_unit(self, points: ArrayLike) -> _Array: """Points of the unit cube (n, d) -> rows (n, d)."""
     def from_prior(self, points: ArrayLike) -> _Array: """Uniform points of the unit cube (n, d) -> rows (n, d) distributed as the priors say."""
     def log_prior(self, column: int, u: ArrayLike) -> tuple[_Array, _Array]:

@@ -141,8 +141,13 @@ class Optimizer:
         return rows[: len(self._pending)]
 
     def _register(self, rows: np.ndarray, infos: Sequence[TrialInfo]) -> list[Trial]:
+        try:
+            configs = self._space.params(rows)
+        except BaseException:   # a derived parameter failed: nothing was handed out
+            self._seen.erase(rows)
+            raise
         trials = []
-        for row, params, info in zip(rows, self._space.params(rows), infos, strict=True):
+        for row, params, info in zip(rows, configs, infos, strict=True):
             trial = Trial(len(self._states), params, row, info)
             self._states.append(PENDING)
             self._pending[trial.number] = trial
@@ -155,13 +160,11 @@ class Optimizer:
         try:
             row = self._complete(partial)
         except _core.SpaceExhausted:
-            row = None
-        del self._queue[0]
-        if row is None:
-            self._enqueued.pop(partial.tobytes(), None)
+            del self._queue[0], self._enqueued[partial.tobytes()]
             return []
         self._seen.insert(row)
         trials = self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])
+        del self._queue[0]
         self._enqueued[partial.tobytes()] = trials[0].number
         return trials
 
@@ -334,8 +337,11 @@ class Optimizer:
             satisfies the requirements.
         """
         partial = self._space.encode_partial(params)
-        with self._lock:
-            return self._enqueue(partial, "enqueued")
+        try:
+            with self._lock:
+                return self._enqueue(partial, "enqueued")
+        except _core.Infeasible as error:
+            raise ValueError(f"{params!r} cannot be tried: {error}") from error
 
     def _enqueue(self, partial: np.ndarray, reason: str) -> bool:
         space = self._space
@@ -348,19 +354,11 @@ class Optimizer:
         elif space.constraint is not None:
             _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
         key = partial.tobytes()
-        if key in self._enqueued or (complete and self._is_known(partial)):
+        if key in self._enqueued or (complete and self._seen.contains(partial)[0]):
             return False
         self._enqueued[key] = -1
         self._queue.append((partial[0], reason))
         return True
-
-    def _is_known(self, row: np.ndarray) -> bool:
-        """Whether the configuration whose encoding is row (1, d) is pending or told: its trial's row may differ in the last bits of floats."""
-        if self._seen.contains(row)[0]:
-            return True
-        box, rows = self._space.box, np.concatenate([self._history.rows, self._pending_rows()])
-        again = box.encode(box.decode(rows))
-        return bool(((again == row) | (np.isnan(again) & np.isnan(row))).all(axis=1).any())
 
     def _enqueue_defaults(self) -> None:
         defaults = self._space.defaults

@@ -45,7 +45,7 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
     if wrong.any():
         i, j = (int(k[0]) for k in np.nonzero(wrong))
         raise ValueError(f"{name}[{i}, {j}]={array[i, j]!r} is no encoded value of {space.names[j]!r} there: use space.encode")
-    return np.asarray(snapped)
+    return np.asarray(space.box.recode(snapped))
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:

@@ -162,7 +162,7 @@ def test_bad_calls_leave_no_trace():
         (ValueError, "'m'", lambda: opt.enqueue({"m": 5})),
         (ValueError, "'k'", lambda: opt.enqueue({"c": "a", "k": 1})),
         (ValueError, "requirement 1", lambda: opt.enqueue({**params, "n": 45})),
-        (hf.Infeasible, "satisf", lambda: opt.enqueue({"n": 45})),
+        (ValueError, "'n': 45.*satisf", lambda: opt.enqueue({"n": 45})),
         (TypeError, "configuration", lambda: opt.enqueue(None)),
         (TypeError, "configuration", lambda: opt.enqueue("x")),
     ]
@@ -422,6 +422,17 @@ def test_rare_configurations_of_a_finite_space_are_found(sampler):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
+def test_an_infinite_space_of_which_few_configurations_are_feasible_is_exhausted(sampler):
+    space = hf.Space({"c": hf.Categorical(["a", "b", "c", "d"]), "x": hf.Float(0, 1).when("c", "d")}).require(lambda p: p.c != "d")
+    opt = hf.Optimizer(space, sampler)
+    assert sorted(trial["c"] for trial in opt.ask(5)) == ["a", "b", "c"]
+    with pytest.raises(hf.SpaceExhausted, match="tries found"):
+        opt.ask()
+    result = hf.minimize(lambda p: 1.0, space, n_trials=5, sampler=sampler)
+    assert result.n_trials == 3 and result.stopped == "exhausted"
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("parameter", [hf.Int(0, 9), hf.Int(0, 10**5), hf.Float(0, 1)], ids=["small", "large", "continuous"])
 def test_impossible_requirements_are_an_error_and_no_hang(sampler, parameter):
     opt = hf.Optimizer(hf.Space({"x": parameter}).require(lambda p: p.x < 0), sampler)
@@ -445,6 +456,34 @@ def test_a_batch_that_fails_midway_keeps_the_trials_it_asked():
     assert opt.pending == [full, *trials]
     with pytest.raises(ValueError, match="ZeroDivisionError"):
         opt.ask()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_derived_parameter_that_fails_loses_nothing(sampler):
+    fails = [False]
+
+    def derived(p):
+        if fails[0]:
+            raise OSError("for now")
+        return 2 * p.a
+
+    space = hf.Space({"a": hf.Int(0, 5, default=4), "x": hf.Float(0, 1, default=0.5)}).derive("b", derived)
+    opt, twin = hf.Optimizer(space, sampler), hf.Optimizer(space, sampler)
+    for search in (opt, twin):
+        search.enqueue({"a": 2})
+    fails[0] = True
+    for n in (1, 4):
+        with pytest.raises(ValueError, match="for now"):
+            opt.ask(n)
+    assert opt.n_trials == 0 and opt.pending == [] and not opt.enqueue({"a": 2})   # it waits still
+    fails[0] = False
+    assert asked(opt.ask(4)) == asked(twin.ask(4))
+    fails[0] = True
+    for _ in range(3):
+        with pytest.raises(ValueError, match="for now"):
+            opt.ask(2)
+    fails[0] = False
+    assert asked(opt.ask(4)) == asked(twin.ask(4))
 
 
 def test_a_trial_of_another_space_is_refused_though_its_row_is_the_same():

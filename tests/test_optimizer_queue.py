@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from searches import SAMPLERS, mixed
 
@@ -27,6 +28,32 @@ def test_what_was_added_is_not_suggested():
         opt = hf.Optimizer(space, sampler)
         opt.add({"a": 2}, 1.0)
         assert sorted(t["a"] for t in opt.ask(9)) == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, hf.samplers.Grid(resolution=4)], ids=str)
+def test_what_another_search_found_is_not_suggested(sampler):
+    """The rows of its configurations are encoded here, and must be the very ones that would be suggested."""
+    space = hf.Space({
+        "lr": hf.Float(1e-5, 1e-1, log=True), "x": hf.Float(-3, 7), "c": hf.Categorical(["a", "b"]), "w": hf.Float(0.1, 0.9).when("c", "a"),
+        "n": hf.Int(1, 10**6, log=True),
+    })   # fmt: skip
+    first, second = hf.Optimizer(space, sampler, seed=3), hf.Optimizer(space, sampler, seed=3)
+    known = [trial.params for trial in first.ask(100)]
+    for params in known[1::2]:
+        second.add(params, 1.0)
+    trials = second.ask(150)
+    assert not any(trial.params in known[1::2] for trial in trials)
+    assert not any(second.enqueue(params) for params in known[1::2])
+    rows = space.encode(known)
+    assert not any(row.tobytes() in {r.tobytes() for r in rows} for row in hf.suggest(space, rows, np.arange(100.0), n=100, sampler=sampler, seed=3))
+
+
+def test_floats_of_few_values_are_suggested_once_each():
+    opt = hf.Optimizer(hf.Space({"x": hf.Float(1.0, 1.0 + 1e-15)}), "random")
+    values = [trial["x"] for trial in opt.ask(10)]
+    assert {1.0, 1.0 + 1e-15} <= set(values) and len(set(values)) == len(values) <= 6
+    with pytest.raises(hf.SpaceExhausted):
+        opt.ask()
 
 
 def test_a_pending_configuration_that_was_added_stays_taken_when_forgotten():
@@ -144,7 +171,7 @@ def test_enqueue_completes_from_the_sampler_and_within_requirements():
         assert [t["a"] for t in trials] == list(range(10))
         assert [t["b"] for t in trials] == list(range(9, -1, -1))
         assert len({t["c"] for t in trials}) > 2
-    with pytest.raises(hf.Infeasible):
+    with pytest.raises(ValueError, match=r"'b': 1.*satisf"):
         hf.Optimizer(space).enqueue({"a": 1, "b": 1})
 
 
@@ -171,7 +198,7 @@ def test_enqueued_children_choose_their_parents():
     assert (trial["c"], trial["b"]) == (1, 2)
     assert trial["a"] in (3, 4)
     two = hf.Space({"a": hf.Int(0, 2), "b": hf.Int(0, 1).when("a", 1), "c": hf.Int(0, 1).when("a", 2)})
-    with pytest.raises(hf.Infeasible, match="cannot exist together"):
+    with pytest.raises(ValueError, match="cannot exist together"):
         hf.Optimizer(two).enqueue({"b": 0, "c": 0})
 
 

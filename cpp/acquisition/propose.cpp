@@ -150,7 +150,8 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
         if (success) success->is_trusted = !how[i].is_daring;
         const Stream stream(seed_, number + i, Purpose::gp);
         Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
-        how[i].is_gp = maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value);
+        how[i].is_gp = maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value) &&
+                       settle(box_, feasible, seen, row);
         if (!how[i].is_gp) unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);
     });
 }

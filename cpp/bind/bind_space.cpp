@@ -62,6 +62,12 @@ void register_space(py::module_& m) {
                 for (std::size_t i = 0; i < out.rows; ++i) box.snap(out.row(i));
             });
         }, py::arg("rows"))
+        .def("recode", [](const Box& box, const Array& rows) {
+            return convert(box, rows, "rows", [&](ConstMatrix in, Matrix out) {
+                std::copy_n(in.data, in.rows * in.cols, out.data);
+                for (std::size_t i = 0; i < out.rows; ++i) box.recode(out.row(i));
+            });
+        }, py::arg("rows"))
         .def("from_unit", [](const Box& box, const Array& points) {
             return convert(box, points, "points", [&](ConstMatrix in, Matrix out) {
                 std::copy_n(in.data, in.rows * in.cols, out.data);

@@ -19,7 +19,7 @@ void SobolRows::row(std::uint64_t number, const Grid& grid, const Feasible& feas
         for (std::size_t k = 0; k < count; ++k) {
             if (!ok[k] || seen.contains(rows.row(k))) continue;
             std::copy_n(rows.row(k), box_.dims(), out);
-            return;
+            if (settle(box_, feasible, seen, out)) return;
         }
     }
     unseen_row(box_, grid, seed_, number, Purpose::sobol, feasible, seen, out);

@@ -16,7 +16,8 @@
 namespace hpo {
 
 // Calls pick(i, out.row(i)) for each row and adds the result to `seen`. Returns how many rows there were: fewer than asked
-// when the space runs out. Throws SpaceExhausted if there was none; on any other error `seen` is as before.
+// when the space runs out, or no more are found. Throws SpaceExhausted or Infeasible if there was none; on any other error `seen` is as
+// before.
 template <class Pick>
 std::size_t distinct_rows(Matrix out, RowSet& seen, const Pick& pick) {
     std::size_t done = 0;
@@ -26,6 +27,8 @@ std::size_t distinct_rows(Matrix out, RowSet& seen, const Pick& pick) {
             seen.insert(out.row(done));
         }
     } catch (const SpaceExhausted&) {
+        if (done == 0) throw;
+    } catch (const Infeasible&) {
         if (done == 0) throw;
     } catch (...) {
         while (done > 0) seen.erase(out.row(--done));

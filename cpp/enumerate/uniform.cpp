@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 #include <numeric>
@@ -17,11 +18,17 @@ namespace {
 
 constexpr std::uint64_t kMaxWalk = std::uint64_t{1} << 24;
 constexpr std::size_t kChunk = 1024;
+constexpr std::uint32_t kMaxCompletions = 1 << 16;
 constexpr const char* kExclusive = "the given parameters cannot exist together: their conditions exclude each other";
 
 [[noreturn]] void throw_infeasible(std::uint64_t tried) {
     throw Infeasible("no configuration satisfies the requirements in " + std::to_string(tried) +
                      " tries: loosen a requirement, narrow the ranges to where it holds, or derive one parameter from the others");
+}
+
+[[noreturn]] void throw_none(std::uint64_t tried, bool any_feasible) {
+    if (!any_feasible) throw_infeasible(tried);
+    throw SpaceExhausted("every feasible configuration that " + std::to_string(tried) + " tries found has been suggested or told");
 }
 
 std::vector<std::uint8_t> check(const Feasible& feasible, ConstMatrix rows) {
@@ -81,6 +88,15 @@ void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbe
     }
 }
 
+bool settle(const Box& box, const Feasible& feasible, const RowSet& seen, double* row) {
+    std::vector<double> told(row, row + box.dims());
+    box.recode(told.data());
+    if (std::memcmp(told.data(), row, told.size() * sizeof(double)) == 0) return true;
+    if (seen.contains(told.data())) return false;
+    if (check(feasible, {told.data(), 1, told.size()})[0]) std::copy(told.begin(), told.end(), row);
+    return true;
+}
+
 void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint64_t number, Purpose purpose, const Feasible& feasible,
                 const RowSet& seen, double* out) {
     // The first draw is nearly always the answer: no more than that is set up for it.
@@ -93,7 +109,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
             any_feasible = any_feasible || ok[i];
             if (!ok[i] || seen.contains(rows.row(i))) continue;
             std::copy_n(rows.row(i), box.dims(), out);
-            return true;
+            if (settle(box, feasible, seen, out)) return true;
         }
         return false;
     };
@@ -108,7 +124,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
         if (take_first(count)) return;
         attempt += count;
     }
-    if (size == 0) throw_infeasible(draws);
+    if (size == 0) throw_none(draws, any_feasible);
     const std::uint64_t walk = std::min(size, kMaxWalk);
     const std::uint64_t start = Stream(seed, number, Purpose::fallback).bits() % size;
     buffer.resize(kChunk * box.dims());
@@ -117,7 +133,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
         for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % size, buffer.data() + i * box.dims());
         if (take_first(count)) return;
     }
-    if (!any_feasible || walk < size) throw_infeasible(draws + walk);
+    if (!any_feasible || walk < size) throw_none(draws + walk, any_feasible);
     throw SpaceExhausted("every feasible configuration of the space has been suggested or told");
 }
 
@@ -164,7 +180,7 @@ void complete_row(const Box& box, const double* partial, const double* base, std
     };
     std::vector<double> buffer(kChunk * d);
     bool any_feasible = false;
-    for (std::uint32_t attempt = 0; attempt < kMaxDraws;) {
+    for (std::uint32_t attempt = 0; attempt < kMaxCompletions;) {
         const std::size_t count = attempt == 0 ? 1 : kChunk;
         for (std::size_t i = 0; i < count; ++i) fill(attempt + static_cast<std::uint32_t>(i), buffer.data() + i * d);
         const ConstMatrix rows{buffer.data(), count, d};
@@ -174,12 +190,12 @@ void complete_row(const Box& box, const double* partial, const double* base, std
             any_feasible = true;
             if (seen.contains(rows.row(i))) continue;
             std::copy_n(rows.row(i), d, out);
-            return;
+            if (settle(box, feasible, seen, out)) return;
         }
         attempt += static_cast<std::uint32_t>(count);
         if (any_feasible && attempt > kChunk) throw SpaceExhausted("every completion at hand of the given parameters has been suggested or told");
     }
-    throw_infeasible(kMaxDraws);
+    throw_infeasible(kMaxCompletions);
 }
 
 }  // namespace hpo

@@ -21,7 +21,11 @@ void uniform_row(const Box& box, std::uint64_t seed, std::uint64_t number, Purpo
 // or for all of them if none was.
 void uniform_rows(const Box& box, std::uint64_t seed, const std::uint64_t* numbers, const Feasible& feasible, int threads, Matrix out);
 
-// out (d,): a feasible row that `seen` does not hold. Draws first; in a finite space whose rows are nearly all taken it
+// Makes of a row (d,) that is about to be handed out, feasible and not seen, the one that its configuration is encoded to: whoever tells
+// that configuration elsewhere tells these bits. Where a requirement fails between the two it stays as it is. False if `seen` holds it.
+bool settle(const Box& box, const Feasible& feasible, const RowSet& seen, double* row);
+
+// out (d,): a feasible row that `seen` does not hold, settled. Draws first; in a finite space whose rows are nearly all taken it
 // walks the grid from a random place, so it finds a row if one is left (spaces up to 2^24 rows; larger ones give up
 // after that many). Throws SpaceExhausted or Infeasible.
 void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint64_t number, Purpose purpose, const Feasible& feasible,

@@ -17,6 +17,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kChunk = 256;          // of what is computed on the stack
+constexpr int kSteps = 3, kPasses = 4;   // to invert the transform: Newton's steps, and values to find one that it gives
 constexpr double kSmallestLog = -700.0;      // hpo::exp flushes a little below
 
 // 10^|k| for the k with which x 10^k has about 12 digits before the point.
@@ -59,6 +60,13 @@ HPO_INLINE double far_from_decimals(double x, double tolerance) {
 
 struct Range {   // of a real column, and the line t(u) = offset + u width, measured from the nearer end: both bounds come back exactly
     double low, high, offset, width, end;
+    double absolute, relative;   // how far rounding may put a value x from its decimal: absolute + relative x, one of them 0
+
+    Range(const Column& c, double offset, double width) : low(c.low), high(c.high), offset(offset), width(width), end(offset + width) {
+        constexpr double eps = std::numeric_limits<double>::epsilon();
+        absolute = c.log ? 0.0 : 3.0 * eps * std::max({std::abs(low), std::abs(high), width});
+        relative = c.log ? eps * (2.0 + std::abs(offset) + width) : 0.0;
+    }
 };
 
 HPO_INLINE double on_line(double u, const Range& r) {
@@ -75,13 +83,13 @@ HPO_CLONES void line(const double* u, double* out, std::size_t n, const Range& r
     for (std::size_t i = 0; i < n; ++i) out[i] = on_line(u[i], r);
 }
 
-// x (n,), n <= kChunk: values of u (n,), up to rounding in, in full out. The tolerance is absolute + relative x, one of them 0.
-HPO_CLONES void finish(const double* u, double* x, std::size_t n, const Range& range, double absolute, double relative) {
+// x (n,), n <= kChunk: values of u (n,), up to rounding in, in full out.
+HPO_CLONES void finish(const double* u, double* x, std::size_t n, const Range& range) {
     const Range r = range;
     constexpr double tiny = std::numeric_limits<double>::min(), below_one = 1.0 - std::numeric_limits<double>::epsilon() / 2;
     std::uint64_t signs[kChunk];   // the highest bit is set where x may not be the value yet
     for (std::size_t i = 0; i < n; ++i)
-        signs[i] = to_bits(far_from_decimals(x[i], absolute + relative * x[i])) | to_bits(x[i] - r.low) | to_bits(r.high - x[i]) |
+        signs[i] = to_bits(far_from_decimals(x[i], r.absolute + r.relative * x[i])) | to_bits(x[i] - r.low) | to_bits(r.high - x[i]) |
                    to_bits(u[i] - tiny) | to_bits(below_one - u[i]);
     for (std::size_t i = n; i % 8 != 0; ++i) signs[i] = 0;
     for (std::size_t start = 0; start < n; start += 8) {
@@ -89,7 +97,7 @@ HPO_CLONES void finish(const double* u, double* x, std::size_t n, const Range& r
         const std::uint64_t some = (s[0] | s[1]) | (s[2] | s[3]) | (s[4] | s[5]) | (s[6] | s[7]);
         if (!(some >> 63)) continue;
         for (std::size_t i = start; i < start + 8; ++i)
-            if (signs[i] >> 63) x[i] = inside(u[i], tidy(x[i], absolute + relative * x[i]), r);
+            if (signs[i] >> 63) x[i] = inside(u[i], tidy(x[i], r.absolute + r.relative * x[i]), r);
     }
 }
 
@@ -219,7 +227,25 @@ double Box::encode(std::size_t j, double raw) const {
         return c.log ? (std::log(c.first + raw) - s.offset) / s.width : (raw + 0.5) / s.width;
     }
     if (s.width == 0.0) return 0.5;
-    return std::clamp(((c.log ? std::log(raw) : raw) - s.offset) / s.width, 0.0, 1.0) + 0.0;   // not -0
+    // By the formula, which the rounding of its quotient puts some bits beside, and then by Newton's steps to where decode() gives `raw`
+    // itself. If it nowhere does (near 0 there are more floats than encoded values), what it gives nearby is encoded in turn.
+    double u = 0.5;
+    for (int pass = 0; pass < kPasses; ++pass) {
+        u = std::clamp(((c.log ? std::log(raw) : raw) - s.offset) / s.width, 0.0, 1.0) + 0.0;   // not -0
+        double x = decode(j, u);
+        for (int step = 0; step < kSteps && x != raw; ++step) {
+            u = std::clamp(u + (c.log ? (raw - x) / x : raw - x) / s.width, 0.0, 1.0);
+            x = decode(j, u);
+        }
+        if (x == raw) break;
+        raw = x;
+    }
+    return u;
+}
+
+void Box::recode(double* row) const {
+    for (std::size_t j = 0; j < dims(); ++j)
+        if (columns_[j].kind == Kind::real) row[j] = encode(j, decode(j, row[j]));
 }
 
 std::int64_t Box::level(std::size_t j, double u) const {
@@ -236,11 +262,16 @@ std::int64_t Box::level(std::size_t j, double u) const {
 }
 
 double Box::decode(std::size_t j, double u) const {
+    const Column& c = columns_[j];
+    const Scale& s = scales_[j];
     if (std::isnan(u)) return u;
-    if (columns_[j].kind != Kind::real) return static_cast<double>(level(j, u));
-    double x;
-    decode(j, &u, &x, 1);
-    return x;
+    if (c.kind != Kind::real) return static_cast<double>(level(j, u));
+    if (s.width == 0.0) return c.low;
+    const Range range(c, s.offset, s.width);
+    double x = on_line(u, range);
+    if (c.log && s.offset > kSmallestLog) hpo::exp(&x, &x, 1);
+    else if (c.log) x = std::exp(x);
+    return inside(u, tidy(x, range.absolute + range.relative * x), range);   // what finish() does where its filter is in doubt
 }
 
 void Box::decode(std::size_t j, const double* u, double* out, std::size_t n) const {
@@ -251,21 +282,18 @@ void Box::decode(std::size_t j, const double* u, double* out, std::size_t n) con
         return;
     }
     if (c.kind == Kind::ordered) return levels(j, u, out, n);
-    constexpr double eps = std::numeric_limits<double>::epsilon();
-    const Range range{c.low, c.high, s.offset, s.width, s.offset + s.width};
+    const Range range(c, s.offset, s.width);
     if (s.width == 0.0) {
         for (std::size_t i = 0; i < n; ++i) out[i] = std::isnan(u[i]) ? kNaN : c.low;
         return;
     }
-    const double absolute = c.log ? 0.0 : 3.0 * eps * std::max({std::abs(c.low), std::abs(c.high), s.width});
-    const double relative = c.log ? eps * (2.0 + std::abs(s.offset) + s.width) : 0.0;
     double t[kChunk];
     for (std::size_t start = 0; start < n; start += kChunk) {
         const std::size_t m = std::min(kChunk, n - start);
         line(u + start, t, m, range);
         if (c.log && s.offset > kSmallestLog) hpo::exp(t, t, m);
         else if (c.log) std::transform(t, t + m, t, [](double x) { return std::exp(x); });
-        finish(u + start, t, m, range, absolute, relative);
+        finish(u + start, t, m, range);
         std::copy_n(t, m, out + start);
     }
 }
@@ -278,7 +306,7 @@ void Box::levels(std::size_t j, const double* u, double* out, std::size_t n) con
     double v[kChunk];
     for (std::size_t start = 0; start < n; start += kChunk) {
         const std::size_t count = std::min(kChunk, n - start);
-        line(u + start, v, count, {0.0, 0.0, s.offset, s.width, s.offset + s.width});
+        line(u + start, v, count, Range(c, s.offset, s.width));
         hpo::exp(v, v, count);
         if (log_levels(v, count, c.first, m))
             for (std::size_t i = 0; i < count; ++i) v[i] = std::isnan(u[start + i]) ? kNaN : static_cast<double>(level(j, u[start + i]));

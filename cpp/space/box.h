@@ -51,6 +51,7 @@ public:
     // Whether from_prior() leaves every point of the unit cube as it is: reals without priors or conditions.
     bool is_unit() const;
 
+    // Of a value that decode() gives, an encoded value of which it gives just that; of another one, that of what decode() gives nearby.
     double encode(std::size_t j, double raw) const;
     double decode(std::size_t j, double u) const;
     // Level index of an encoded value of an ordered or categorical column.
@@ -67,6 +68,8 @@ public:
     void decode(ConstMatrix rows, Matrix out, int threads) const;   // (n, d) -> (n, d)
     // To the nearest row that encodes a configuration: clamped, on a level, inactive columns NaN.
     void snap(double* row) const;
+    // To the row that its configuration is encoded to: rows of equal configurations become equal bits.
+    void recode(double* row) const;
     // From a point of the unit cube [0, 1)^d, every column active, to a row; uniform points give uniform levels.
     void from_unit(double* row) const;
     // The same for n points at once, in place, column j at columns + j stride; in the form that is asked for.

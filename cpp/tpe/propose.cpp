@@ -256,7 +256,7 @@ std::size_t Tpe::suggest(std::uint64_t number, ConstMatrix pending, const Feasib
             if (end > pool_.size()) prepare(p, end);
             found = choose(first, end, feasible, seen, row, &how[i].score);
         }
-        if (found) {
+        if (found && settle(box_, feasible, seen, row)) {
             how[i].path = Path::tpe;
         } else {
             how[i] = {Path::uniform, 0.0};

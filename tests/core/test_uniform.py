@@ -134,7 +134,7 @@ def test_a_batch_equals_single_suggestions_and_the_uniform_rows_where_those_are_
     singles = np.vstack([suggest(columns, 1, seed=seed, number=i, seen=alone) for i in range(n)])
     assert batch.tobytes() == singles.tobytes()
     assert len(together) == n
-    plain = _core.uniform_rows(box, seed, 0, n)
+    plain = box.recode(_core.uniform_rows(box, seed, 0, n))
     kept = set()
     for row, draw in zip(level_tuples(box, batch), level_tuples(box, plain), strict=True):
         assert row == draw or draw in kept
@@ -151,7 +151,7 @@ def complete(columns, partial, base=None, *, seed=0, number=0, feasible=None, se
 @settings(deadline=None)
 def test_a_completion_keeps_what_is_given_and_makes_given_children_exist(columns, seed, data):
     """What is given is part of some row, so that it can exist."""
-    whole = _core.uniform_rows(box_of(columns), seed, 0, 1)[0]
+    whole = box_of(columns).recode(_core.uniform_rows(box_of(columns), seed, 0, 1))[0]
     given_columns = data.draw(st.sets(st.integers(0, len(columns) - 1)))
     partial = np.array([u if j in given_columns else np.nan for j, u in enumerate(whole)])
     row = complete(columns, partial, seed=seed)
@@ -164,7 +164,7 @@ def test_a_completion_keeps_what_is_given_and_makes_given_children_exist(columns
 @given(conditional_spaces(any_column, max_size=6), seeds)
 @settings(deadline=None)
 def test_a_completion_takes_the_base_where_nothing_is_given(columns, seed):
-    base = _core.uniform_rows(box_of(columns), seed, 0, 1)[0]
+    base = box_of(columns).recode(_core.uniform_rows(box_of(columns), seed, 0, 1))[0]
     assert complete(columns, np.full(len(columns), np.nan), base, seed=seed).tobytes() == base.tobytes()
 
 
