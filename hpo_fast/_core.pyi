@@ -193,7 +193,7 @@ def complete_row(
 ) -> _Array:
     """The row (1, d) that agrees with `partial` (d,) where not NaN, else with `base` (d,) where it fits, else is drawn.
 
-    Not in `seen` if possible. Raises Infeasible.
+    Not in `seen`. Raises SpaceExhausted, Infeasible.
     """
 
 def uniform_rows(box: Box, seed: int, first: int, n: int, feasible: _Feasible = None, threads: int = 1) -> _Array:
