@@ -26,7 +26,7 @@ def observations(space: Space, X: Any, y: Any, direction: str) -> tuple[np.ndarr
 
 
 def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
-    """Encoded rows (n, d) as they would be handed out.
+    """Encoded rows (n, d), snapped.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
     if wrong.any():
         i, j = (int(k[0]) for k in np.nonzero(wrong))
         raise ValueError(f"{name}[{i}, {j}]={array[i, j]!r} is no encoded value of {space.names[j]!r} there: use space.encode")
-    return np.asarray(space.box.recode(snapped))
+    return np.asarray(snapped)
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
@@ -113,6 +113,6 @@ def suggest(
     engine = _samplers.make(sampler).start(space, check_int("seed", seed, 0), check_int("threads", threads, 1, MAX_THREADS))
     engine.tell(rows, values)
     seen = _core.RowSet(len(space))
-    seen.insert(rows)
-    seen.insert(waiting)
+    seen.insert(space.box.recode(rows))   # as they would be handed out
+    seen.insert(space.box.recode(waiting))
     return engine.suggest(wanted, len(rows) + len(waiting), waiting, seen)[0]
