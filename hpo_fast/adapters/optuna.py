@@ -325,7 +325,13 @@ class _Model:
             self._parameters[name] = self._parameters[name].when(parent, list(levels))
         self._space = Space(self._parameters)
         self._engine = start(self._space)
-        self._seen = RowSet(len(self._space))
+        self._repeats = [   # column, level, and another one that the storage takes for that: the first of equal choices
+            (column, first, level)
+            for column, d in enumerate(distributions.values()) if isinstance(d, CategoricalDistribution)
+            for level, choice in enumerate(d.choices) if (first := int(d.to_internal_repr(choice))) != level
+        ]
+        self._seen = RowSet(len(self._space))   # told or reserved
+        self._reserved = np.empty((0, len(self._space)))   # by the trials under way at the last suggestion, and by that
 
     def learn(self, configs: Sequence[Mapping[str, Any]], targets: np.ndarray) -> None:
         """The next trials of the study; those without these parameters, or with values that are out of range by now, are left out."""
@@ -333,20 +339,25 @@ class _Model:
         rows, fits = self._encode(configs)
         if len(rows):
             self._engine.tell(rows, targets[fits])
-            self._seen.insert(rows)
+            self._seen.insert(self._alike(rows))
 
     def suggest(self, number: int, pending: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Values for trial `number` that no other trial has, or that none under way has, if that is possible."""
         waiting = self._encode(pending)[0]
-        self._seen.insert(waiting)
+        reserved = self._alike(waiting)
+        self._seen.insert(reserved)
+        self._seen.erase(self._reserved)   # some of these trials may have ended without it; what is told or waits is there once more
+        self._reserved = reserved
         under_way = RowSet(len(self._space))
-        under_way.insert(waiting)
+        under_way.insert(reserved)
         for taken in (self._seen, under_way, RowSet(len(self._space))):
             try:
                 rows = self._engine.suggest(1, number, waiting, taken)[0]
                 break
             except SpaceExhausted:
                 continue
+        if taken is self._seen:
+            self._reserved = np.concatenate([reserved, rows])
         params = self._space.params(rows)[0]
         return {name: self._outside(name, value) for name, value in params.items()}
 
@@ -357,6 +368,14 @@ class _Model:
         rows = self._space.box.encode(raw)
         fits = (given == self._space.box.active(rows)).all(axis=1)
         return rows[fits], fits
+
+    def _alike(self, rows: np.ndarray) -> np.ndarray:
+        """These rows, as the storage has them, and those that are the same to it."""
+        for column, level, other in self._repeats:
+            again = rows[rows[:, column] == level]
+            again[:, column] = other
+            rows = np.concatenate([rows, again])
+        return rows
 
     def _raw(self, name: str, config: Mapping[str, Any]) -> float:
         if name not in config:

@@ -314,6 +314,14 @@ def test_categoricals_of_any_type() -> None:
     assert seen == {repr(choice) for choice in choices}
 
 
+@pytest.mark.parametrize("choices", [["a", "a", "b"], [True, 1, 0]])
+def test_equal_choices_are_not_tried_twice_before_the_others(name: str, choices: list[Any]) -> None:
+    """The storage has the first of them for all."""
+    for seed in range(4):
+        study = run(Sampler(name, seed=seed), 4, lambda trial: float(trial.suggest_categorical("c", choices) == choices[2]))
+        assert sorted(trial.value for trial in study.trials[:2]) == [0.0, 1.0]
+
+
 def test_enqueued_trials(name: str) -> None:
     study = optuna.create_study(sampler=Sampler(name, seed=0))
     for _ in range(2):
@@ -342,6 +350,24 @@ def test_a_small_space_is_searched_exhaustively_and_then_again(name: str) -> Non
     seen = [tuple(p.values()) for p in params(study)]
     assert len(set(seen[:9])) == 8   # the first trial is not known to have both when it is suggested
     assert len(seen) == 30
+
+
+def test_what_a_trial_that_died_had_reserved_is_tried(name: str) -> None:
+    both = {"k": IntDistribution(0, 3), "c": CategoricalDistribution([0, 1])}
+    study = optuna.create_study(sampler=Sampler(name, seed=0))
+    for _ in range(2):
+        study.tell(study.ask(both), 1.0)
+    died, lives = study.ask({"other": IntDistribution(0, 1)}), study.ask(both)   # values of both are reserved for the first one too
+    study.tell(died, state=TrialState.FAIL)
+    study.tell(lives, 1.0)
+    tried = params(study)
+    while len({tuple(p.items()) for p in params(study)}) < 1 + 8:
+        restarted = optuna.create_study(sampler=Sampler(name, seed=0))
+        restarted.add_trials(study.trials)
+        tried.append(restarted.ask(both).params)
+        trial = study.ask(both)
+        study.tell(trial, 1.0)
+        assert trial.params == tried[-1] and trial.params not in tried[:-1]
 
 
 # -- around it --------------------------------------------------------------------------------------------------------
