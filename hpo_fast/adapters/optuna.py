@@ -2,13 +2,16 @@
 
 Optuna's samplers are asked twice a trial: for parameters that are known from earlier trials, all at once, and for each of the
 others when the objective comes to it. Here the known ones are searched jointly, conditional ones as such (see
-:mod:`hpo_fast.adapters.presence`), by one engine for each tree of them; any other is searched by itself.
+:mod:`hpo_fast.adapters.presence`), by one engine for each tree of them; any other is searched by itself. Engines that suggest for
+the same trial count trials in orders of their own, since points at the same place of several Sobol sequences, however scrambled, are
+in corresponding halves of their ranges.
 """
 
 from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import hashlib
 import math
 import threading
@@ -78,8 +81,8 @@ class Sampler(BaseSampler):
     - pruned: the last intermediate value, but none better than the median of the complete trials so far: a curve that starts low
       is no reason to stay there. Without an intermediate value: a failure.
     - failed: what crashes is avoided. (Optuna's samplers forget these trials.)
-    - running: pending, asked in this process or another, and not suggested again. (Processes that suggest in the same instant do
-      not see each other.)
+    - running: pending, asked in this process or another, and not suggested again; the parameters that they have by now are known.
+      (Processes that suggest in the same instant do not see each other.)
     - infeasible: behind all feasible ones, by the sum of the violated constraints.
 
     A parameter whose range changes is searched within the latest one; values outside of it are left out. If the last two trials had
@@ -141,21 +144,21 @@ class Sampler(BaseSampler):
         if other := self._for_several_objectives(study):
             return other.infer_relative_search_space(study, trial)
         with self._lock:
-            return self._read(study, trial).search_space()
+            return self._read(study, trial).search_space(trial.number)
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         """Values of these parameters, without those that are expected not to exist; see Optuna's BaseSampler."""
         if other := self._for_several_objectives(study):
             return other.sample_relative(study, trial, search_space)
         with self._lock:
-            return self._read(study, trial).suggest(trial.number, search_space)
+            return self._read(study, trial).suggest(trial.number, search_space, first=True)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         """A value of a parameter that is new, or was not expected; see Optuna's BaseSampler."""
         if other := self._for_several_objectives(study):
             return other.sample_independent(study, trial, param_name, param_distribution)
         with self._lock:
-            return self._read(study, trial).suggest(trial.number, {param_name: param_distribution})[param_name]
+            return self._read(study, trial).suggest(trial.number, {param_name: param_distribution}, first=False)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Stores what `constraints_func` says of the trial; see Optuna's BaseSampler."""
@@ -286,18 +289,24 @@ class _Study:
 
     # -- suggesting -------------------------------------------------------------------------------------------------
 
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """The parameters that can be searched jointly."""
-        return {name: d for name, d in sorted(self._latest.items()) if name not in self._changing and not d.single()}
+    def search_space(self, number: int) -> dict[str, BaseDistribution]:
+        """The parameters that trial `number` can search jointly: of finished trials, and new ones of others under way."""
+        known, changing = dict(self._latest), set(self._changing)
+        for i, trial in self._unfinished.items():
+            for name in trial.distributions.keys() - self._latest.keys() if i != number else ():
+                if known.setdefault(name, trial.distributions[name]) != trial.distributions[name]:
+                    changing.add(name)
+        return {name: d for name, d in sorted(known.items()) if name not in changing and not d.single()}
 
-    def suggest(self, number: int, search_space: Distributions) -> dict[str, Any]:
-        """Values for trial `number`; none for conditional parameters that are not expected to exist."""
+    def suggest(self, number: int, search_space: Distributions, first: bool) -> dict[str, Any]:
+        """Values for trial `number`, the first ones or further ones; none for conditional parameters that are not expected to exist."""
         params: dict[str, Any] = {}
         pending = [{**self._suggested.get(i, {}), **trial.params} for i, trial in self._unfinished.items() if i != number]
-        for tree in self._presence.forest(search_space):
+        forest = self._presence.forest(search_space)
+        for tree in forest:
             model = self._model(tree, search_space)
             model.learn(self._params[model.n_read :], self._targets(model.n_read))
-            params |= model.suggest(number, pending)
+            params |= model.suggest(number if first and len(forest) == 1 else _reordered(number, model.seed), pending)
         self._suggested.setdefault(number, {}).update(params)
         return params
 
@@ -308,23 +317,23 @@ class _Study:
         model = self._models.get(tree.names)
         if model is None or model.distributions != distributions or model.conditions != conditions:
             # A seed of its own for each tree, else their first points would lie on a diagonal.
-            seed = int.from_bytes(hashlib.blake2b(repr((self._seed, tree.names)).encode(), digest_size=7).digest(), "little")
-            model = self._models[tree.names] = _Model(distributions, conditions, lambda space: self._start(space, seed))
+            model = self._models[tree.names] = _Model(distributions, conditions, self._start, _hash(self._seed, tree.names))
         return model
 
 
 class _Model:
     """An engine on one search space."""
 
-    def __init__(self, distributions: Distributions, conditions: Conditions, start: Callable[[Space], samplers.Engine]) -> None:
+    def __init__(self, distributions: Distributions, conditions: Conditions, start: Callable[[Space, int], samplers.Engine], seed: int) -> None:
         self.distributions = distributions
         self.conditions = conditions
+        self.seed = seed
         self.n_read = 0   # trials of the study, with these parameters or not
         self._parameters = {name: _parameter(name, d) for name, d in distributions.items()}
         for name, (parent, levels) in conditions.items():
             self._parameters[name] = self._parameters[name].when(parent, list(levels))
         self._space = Space(self._parameters)
-        self._engine = start(self._space)
+        self._engine = start(self._space, seed)
         self._repeats = [   # column, level, and another one that the storage takes for that: the first of equal choices
             (column, first, level)
             for column, d in enumerate(distributions.values()) if isinstance(d, CategoricalDistribution)
@@ -342,7 +351,7 @@ class _Model:
             self._seen.insert(self._alike(rows))
 
     def suggest(self, number: int, pending: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Values for trial `number` that no other trial has, or that none under way has, if that is possible."""
+        """Values that no other trial has, or that none under way has, if that is possible; `number` is what the engine calls the trial."""
         waiting = self._encode(pending)[0]
         reserved = self._alike(waiting)
         self._seen.insert(reserved)
@@ -389,6 +398,21 @@ class _Model:
     def _outside(self, name: str, value: Any) -> Any:
         distribution = self.distributions[name]
         return distribution.choices[value] if isinstance(distribution, CategoricalDistribution) else value
+
+
+def _hash(*parts: object) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=7).digest(), "little")
+
+
+@functools.lru_cache(4096)   # the next number shares nearly all of the way
+def _reordered(number: int, seed: int) -> int:
+    """`number` in an order of the seed's own, in which any 2**k numbers from a multiple of 2**k on stay together.
+
+    So many points of a Sobol sequence are evenly spread, and stay so; its points at the same place in several orders are independent.
+    Each binary digit but the first is changed or not at random, by those before it: Owen's nested scrambling, applied to the order as in
+    Burley, "Practical hash-based Owen scrambling", JCGT 9 (2020).
+    """
+    return number if number < 2 else 2 * _reordered(number // 2, seed) + (number + _hash(seed, number // 2)) % 2
 
 
 def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
