@@ -34,9 +34,8 @@ def log_normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
 
 
 def multiples(low: float, high: float, q: float, prior: Prior | None = None) -> Parameter:
-    """The multiples of `q` that are nearest to the bounds, and those between: an Int if `q` is one."""
-    _check_quantum(q)
-    first, last = round(low / q), round(high / q)
+    """What the numbers between the bounds are when rounded to multiples of `q`: an Int if `q` is one."""
+    first, last = _multiples(low, high, q)
     if isinstance(q, int):
         return Int(first * q, last * q, step=q, prior=prior)
     return Float(_times(first, q), _times(last, q), step=q, prior=prior)
@@ -44,22 +43,30 @@ def multiples(low: float, high: float, q: float, prior: Prior | None = None) -> 
 
 def log_multiples(low: float, high: float, q: float) -> Parameter:
     """:func:`multiples` on a log scale: an Int with ``log=True`` if `q` is 1, else an Ordinal whose prior says how likely each is."""
-    _check_quantum(q)
+    first, last = _multiples(low, high, q)
     if not 0 < low <= high:
         raise ValueError(f"the bounds {low!r} and {high!r} of a logarithmic range must be positive, and in order")
-    first, last = round(low / q), round(high / q)
     if q == 1 and first > 0:
         return Int(first, last, log=True)
     if last - first >= MANY:
         raise ValueError(f"q={q!r} makes {last - first + 1} values, more than {MANY}: use a q of 1, or no q")
     levels = [k * q if isinstance(q, int) else _times(k, q) for k in range(first, last + 1)]
     edges = np.log(np.clip((np.arange(first, last + 2) - 0.5) * q, low, high))   # that round to each level
-    return Ordinal(levels, prior=np.diff(edges).tolist() if low < high else None)
+    return Ordinal(levels, prior=np.diff(edges).tolist() if first < last else None)
 
 
-def _check_quantum(q: float) -> None:
+def _multiples(low: float, high: float, q: float) -> tuple[int, int]:
+    """The first and the last k for which a number between the bounds rounds to ``k * q``.
+
+    People write 0.5 to 10.5 for the integers 1 to 10, each as likely as the others. A bound halfway between two multiples rounds to the
+    one inside: the one outside is hit by the bound alone. So the bounds move inwards, by their rounding errors in steps but never by as
+    much as makes an integer another one, nor past each other.
+    """
     if q <= 0:
         raise ValueError(f"q={q!r} must be positive")
+    a, b = low / q, high / q
+    inwards = min(1e-9 + 4 * math.ulp(max(abs(a), abs(b))), 0.1, abs(b - a) / 2)
+    return round(a + inwards), round(b - inwards)
 
 
 def _times(k: int, q: float) -> float:

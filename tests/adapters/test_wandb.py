@@ -96,6 +96,7 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "uniform": ({"min": 1, "max": 3.5}, stats.uniform(1, 2.5).ppf),
     "uniform of integers": ({"distribution": "uniform", "min": 1, "max": 3}, stats.uniform(1, 2).ppf),
     "q_uniform": ({"distribution": "q_uniform", "min": 0, "max": 2.0, "q": 0.1}, None),
+    "q_uniform between halves": ({"distribution": "q_uniform", "min": 0.5, "max": 10.5, "q": 1}, stats.randint(1, 11).ppf),
     "log_uniform": ({"distribution": "log_uniform", "min": -3, "max": 2}, stats.loguniform(E**-3, E**2).ppf),
     "log_uniform_values": ({"distribution": "log_uniform_values", "min": 1e-4, "max": 0.1}, stats.loguniform(1e-4, 0.1).ppf),
     "inv_log_uniform": ({"distribution": "inv_log_uniform", "min": 0, "max": 3}, stats.loguniform(E**-3, 1).ppf),
@@ -134,6 +135,7 @@ def test_quantized_values_have_the_type_of_q_and_few_digits() -> None:
     assert all(type(p["i"]) is int and p["i"] % 2 == 0 for p in params)
     assert all(p["f"] == round(p["f"], 1) for p in params)
     assert space_from_sweep(sweep_of(x={"distribution": "q_log_uniform_values", "min": 1, "max": 10**6, "q": 1})).space["x"] == hf.Int(1, 10**6, log=True)
+    assert space_from_sweep(sweep_of(x={"distribution": "q_uniform", "min": 0.5, "max": 10.5, "q": 1})).space["x"] == hf.Int(1, 10)
 
 
 @pytest.mark.parametrize("key", ["categorical", "categorical_w_probabilities", None])

@@ -30,13 +30,17 @@ DISTRIBUTIONS = {
     "uniform": (hp.uniform("x", -1, 2), hf.Float(-1.0, 2.0)),
     "quniform": (hp.quniform("x", 0.1, 0.9, 0.1), hf.Float(0.1, 0.9, step=0.1)),
     "quniform beside the grid": (hp.quniform("x", -5.5, 5.2, 2), hf.Int(-6, 6, step=2)),
+    "quniform between halves": (hp.quniform("x", 0.5, 10.5, 1), hf.Int(1, 10)),
+    "quniform between halves of fractions": (hp.quniform("x", 0.15, 0.75, 0.1), hf.Float(0.2, 0.7, step=0.1)),
     "uniformint": (hp.uniformint("x", 1, 9), hf.Int(1, 9)),
     "randint": (hp.randint("x", 5), hf.Int(0, 4)),
     "randint from": (hp.randint("x", 3, 9), hf.Int(3, 8)),
     "loguniform": (hp.loguniform("x", -5, 1), hf.Float(math.exp(-5), math.exp(1), log=True)),
     "qloguniform": (hp.qloguniform("x", 0, 5, 1), hf.Int(1, 148, log=True)),
+    "qloguniform between halves": (hp.qloguniform("x", math.log(0.5), math.log(10.5), 1), hf.Int(1, 10, log=True)),
     "normal": (hp.normal("x", 2, 0.5), hf.Float(0.0, 4.0, prior=hf.Normal(2.0, 0.5))),
     "qnormal": (hp.qnormal("x", 2, 3, 0.5), hf.Float(-10.0, 14.0, step=0.5, prior=hf.Normal(2.0, 3.0))),
+    "qnormal between halves": (hp.qnormal("x", 0.5, 1, 1), hf.Int(-3, 4, prior=hf.Normal(0.5, 1.0))),
     "qnormal of integers": (hp.qnormal("x", mu=2, sigma=10, q=1), hf.Int(-38, 42, prior=hf.Normal(2.0, 10.0))),
     "lognormal": (hp.lognormal("x", -1, 0.5), hf.Float(math.exp(-3), math.exp(1), log=True, prior=hf.LogNormal(math.exp(-1), 0.5))),
     "qlognormal": (hp.qlognormal("x", 3, 0.5, 1), hf.Int(3, 148, prior=hf.LogNormal(math.exp(3), 0.5))),
@@ -67,6 +71,8 @@ def test_distributions(name: str) -> None:
         assert found["constant"] == 7
         assert str(found["x"]) == str(POSITIONS[name][params["x"]]) if name in POSITIONS else found["x"] == pytest.approx(params["x"])
     samples = [np.sort(rows[:, 0]) for rows in (space.encode([{"x": value} for value in theirs]), mine)]
+    if "uniform between" in name:
+        assert set(samples[0].tolist()) == set(samples[1].tolist())
     if "q" in name or name == "uniformint":   # the first and the last multiple: what rounds to them there depends on the bounds
         ends = [rows[:, 0] for rows in (mine.min(keepdims=True), mine.max(keepdims=True))]
         samples = [rows[(rows > ends[0]) & (rows < ends[1])] for rows in samples]
