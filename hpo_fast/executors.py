@@ -10,9 +10,11 @@ import functools
 import itertools
 import sys
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from hpo_fast.checks import check_int
 
 AHEAD = 1024      # calls submitted and not yet answered: enough for so many workers
 _ATTEMPTS = 3     # at a call that fails
@@ -114,3 +116,18 @@ def _ray(ray: Any, fn: Callable[..., _R], shared: Any, cpus: int) -> Callable[..
 
 def _same(value: Any) -> Any:
     return value
+
+
+def workers(executor: Executor) -> int:
+    """How many calls the executor `n_jobs` runs at a time; ValueError if it does not say so.
+
+    Executors have no public name for it: the pools of the standard library keep it in ``_max_workers``, Dask's can ask its client. On any
+    other one a user sets ``max_workers``.
+    """
+    found = getattr(executor, "max_workers", getattr(executor, "_max_workers", None))
+    threads = getattr(getattr(executor, "_client", None), "nthreads", None)
+    if found is None and threads is not None:
+        found = sum(threads().values()) or None   # an error while there is none, rather than one at a time for ever
+    if found is None:
+        raise ValueError(f"n_jobs={executor!r} does not say how many workers it has, or has none yet: set it, as in executor.max_workers = 8")
+    return check_int("n_jobs.max_workers", found, 1)

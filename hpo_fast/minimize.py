@@ -88,8 +88,9 @@ def minimize(
         As for :class:`Optimizer`.
     n_jobs : int or concurrent.futures.Executor, default 1
         Trials at a time: so many threads, or as many as the executor has workers (then `fn` must suit it: for processes it
-        must pickle). Asynchronous: as soon as one ends the next is asked. What a trial number is asked depends only on the
-        seed and on the order in which results came.
+        must pickle). How many these are is said by its attribute ``max_workers``, which you can set, by the pools of
+        ``concurrent.futures`` themselves, and by the client of Dask's ``client.get_executor()``. Asynchronous: as soon as one
+        ends the next is asked. What a trial number is asked depends only on the seed and on the order in which results came.
     timeout : float, optional
         Seconds after which no trial is started any more. Trials that run then are awaited.
     progress : bool, default False
@@ -97,13 +98,18 @@ def minimize(
     callbacks : iterable of callables
         Each called as ``callback(optimizer, trial)`` after a trial was told; one that returns True ends the search.
     catch : exception type or tuple of them
-        Exceptions of `fn` that make the trial a failed one. Others end the search: they propagate with the optimizer in
-        their attribute ``hpo_fast_optimizer``, and running trials stay pending.
+        Exceptions of `fn` that make the trial a failed one. All others end the search, and those of callbacks and the TypeError for a
+        value that is no number: they propagate with the optimizer in their attribute ``hpo_fast_optimizer``.
 
     Returns
     -------
     Result
         Also after KeyboardInterrupt: with what there is then.
+
+    Notes
+    -----
+    No value is lost when an exception or KeyboardInterrupt ends the search: what other trials have returned by then is told, without
+    callbacks. Threads are awaited for it; what still runs on an executor of yours, or has no value, stays pending.
 
     Raises
     ------
@@ -113,6 +119,8 @@ def minimize(
         If no configuration satisfies the space's requirements.
     """
     from concurrent.futures import Executor, ThreadPoolExecutor
+
+    from hpo_fast.executors import workers
 
     if not callable(fn):
         raise TypeError(f"fn={fn!r} must be callable with a dict of parameters")
@@ -129,20 +137,17 @@ def minimize(
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(f"callbacks: {callback!r} is not callable")
+    executor, at_once = (n_jobs, workers(n_jobs)) if isinstance(n_jobs, Executor) else (None, check_int("n_jobs", n_jobs, 1))
     optimizer = Optimizer(space, sampler, direction, seed)
     with contextlib.ExitStack() as stack:
-        executor: Executor | None = None
-        if isinstance(n_jobs, Executor):
-            executor, workers = n_jobs, max(1, int(getattr(n_jobs, "_max_workers", 1)))
-        else:
-            workers = check_int("n_jobs", n_jobs, 1)
-            if workers > 1:
-                executor = ThreadPoolExecutor(workers, thread_name_prefix="hpo_fast")
-                stack.callback(executor.shutdown, wait=True, cancel_futures=True)
         bar = stack.enter_context(_bar(n_trials)) if progress else None
         loop = _Loop(fn, optimizer, n_trials, timeout, caught, callbacks, bar)
+        stack.callback(loop.tell_what_ended)   # after the threads, which are awaited
+        if executor is None and at_once > 1:
+            executor = ThreadPoolExecutor(at_once, thread_name_prefix="hpo_fast")
+            stack.callback(executor.shutdown, wait=True, cancel_futures=True)
         try:
-            stopped = loop.serial() if executor is None else loop.parallel(executor, workers)
+            stopped = loop.serial() if executor is None else loop.parallel(executor, at_once)
         except KeyboardInterrupt:
             stopped = "interrupted"
         except BaseException as error:
@@ -175,6 +180,7 @@ class _Loop:
         self.asking = 0.0
         self.asked = 0
         self.stop: str | None = None
+        self.running: dict[Future[Any], Trial] = {}
 
     def ask(self) -> Trial | None:
         """The next trial, or None with the reason in `stop`."""
@@ -196,11 +202,12 @@ class _Loop:
         return trial
 
     def value(self, result: Callable[[], Any]) -> float | None:
-        """What `result` returns, None if it raises what is to be caught."""
+        """What `result` returns, None if it raises what is to be caught; TypeError if it is no number."""
         try:
-            return observed(result())
+            returned = result()
         except self.catch:
             return None
+        return observed(returned)
 
     def tell(self, trial: Trial, value: float | None) -> None:
         self.optimizer.tell(trial, value)
@@ -208,6 +215,9 @@ class _Loop:
             with contextlib.suppress(ValueError):   # until a trial succeeds
                 self.bar.set_postfix_str(f"best {self.optimizer.best_value:.6g}", refresh=False)
             self.bar.update()
+
+    def call(self, trial: Trial) -> None:
+        """The callbacks of a trial that was told."""
         for callback in self.callbacks:
             answer = callback(self.optimizer, trial)
             if isinstance(answer, (bool, np.bool_)) and answer and self.stop is None:
@@ -217,35 +227,39 @@ class _Loop:
         while (trial := self.ask()) is not None:
             params = dict(trial.params)
             self.tell(trial, self.value(lambda params=params: self.fn(params)))  # type: ignore[misc]
+            self.call(trial)
         assert self.stop is not None
         return self.stop
 
-    def parallel(self, executor: Executor, workers: int) -> str:
+    def parallel(self, executor: Executor, at_once: int) -> str:
         from concurrent.futures import FIRST_COMPLETED, wait
 
-        running: dict[Future[Any], Trial] = {}
+        running = self.running
         try:
             while True:
-                while len(running) < workers and (trial := self.ask()) is not None:
+                while len(running) < at_once and (trial := self.ask()) is not None:
                     running[executor.submit(self.fn, dict(trial.params))] = trial
                 if not running:
                     assert self.stop is not None
                     return self.stop
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                error: BaseException | None = None   # raised last: the values that came with it are told
                 for future in sorted(done, key=lambda f: running[f].number):
                     trial = running.pop(future)
-                    try:
-                        value = self.value(future.result)
-                    except BaseException as raised:
-                        error = raised if error is None else error
-                    else:
-                        self.tell(trial, value)
-                if error is not None:
-                    raise error
+                    self.tell(trial, self.value(future.result))
+                    self.call(trial)
         finally:
             for future in running:
                 future.cancel()
+
+    def tell_what_ended(self) -> None:
+        """After an exception: the values that there are. The first one is raised, so that others leave their trials pending."""
+        for future, trial in self.running.items():
+            if future.done() and not future.cancelled():
+                try:
+                    value = self.value(future.result)
+                except BaseException:
+                    continue
+                self.tell(trial, value)
 
 
 def _bar(total: int) -> Any:

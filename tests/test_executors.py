@@ -3,10 +3,11 @@
 import itertools
 import time
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
-from hpo_fast.executors import AHEAD, in_order
+from hpo_fast.executors import AHEAD, in_order, workers
 
 
 def fn(shared, k):
@@ -159,3 +160,41 @@ def test_a_broken_executor_says_what_to_do(when):
 def test_what_is_not_an_executor():
     with pytest.raises(TypeError, match=r"executor=3 must be a concurrent\.futures\.Executor, a dask\.distributed\.Client or the module ray"):
         next(in_order(3, fn, None, [(0,)], 1))
+
+
+class ClientExecutor(Executor):
+    """Has the attributes of distributed's that count here."""
+
+    def __init__(self, threads):
+        self._client = SimpleNamespace(nthreads=lambda: threads)
+
+
+def stated(executor, n):
+    executor.max_workers = n
+    return executor
+
+
+@pytest.mark.parametrize(("executor", "n"), [
+    (ThreadPoolExecutor(3), 3),
+    (ClientExecutor({"tcp://a": 8, "tcp://b": 4}), 12),
+    (stated(Held(), 5), 5),
+    (stated(ThreadPoolExecutor(3), 2), 2),
+    (stated(ClientExecutor({}), 7), 7),
+])
+def test_workers_of_an_executor(executor, n):
+    assert workers(executor) == n
+
+
+@pytest.mark.parametrize("executor", [Held(), ClientExecutor({})])
+def test_an_executor_that_does_not_say_how_many_workers_it_has(executor):
+    with pytest.raises(ValueError, match=r"n_jobs=<.*> does not say how many workers it has.*executor\.max_workers = 8"):
+        workers(executor)
+    with pytest.raises(ValueError, match=r"n_jobs\.max_workers=0 must be at least 1"):
+        workers(stated(executor, 0))
+
+
+def test_dask_has_the_attributes_that_are_counted():
+    cfexecutor = pytest.importorskip("distributed.cfexecutor")
+    client = SimpleNamespace(nthreads=lambda: {"tcp://a": 2})
+    assert workers(cfexecutor.ClientExecutor(client)) == 2
+    assert callable(pytest.importorskip("distributed").Client.nthreads)

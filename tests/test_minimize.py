@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -119,6 +120,65 @@ def test_values_that_come_together_with_an_exception_are_told(result):
     assert [t.number for t in opt.pending] == [0, 2]
 
 
+def test_no_value_is_lost_where_a_callback_raises():
+    """Of those that came together, and of those that ran meanwhile."""
+    calls = []
+
+    def callback(optimizer, trial):
+        calls.append(trial.number)
+        raise RuntimeError("callback")
+
+    for n_jobs in (Now(), 4):
+        barrier = threading.Barrier(1 if isinstance(n_jobs, Now) else 4)
+
+        def fn(params, barrier=barrier):
+            barrier.wait(timeout=30)
+            return loss(params)
+
+        with pytest.raises(RuntimeError, match="callback") as caught:
+            hf.minimize(fn, SPACE, 4, n_jobs=n_jobs, callbacks=[callback])
+        opt = caught.value.hpo_fast_optimizer
+        assert (len(opt.history), opt.pending) == (4, [])
+    assert len(calls) == 2   # and no callback is called after one raised
+
+
+@pytest.mark.parametrize("error", [KeyError("stop"), KeyboardInterrupt()], ids=repr)
+def test_threads_that_run_when_the_search_ends_are_awaited_and_told(error):
+    calls, barrier = itertools.count(), threading.Barrier(4)
+
+    def fn(params):
+        k = next(calls)
+        barrier.wait(timeout=30)   # what has not begun would be cancelled
+        if k > 0:
+            time.sleep(0.1)   # until the first one has ended the search
+        if k != 1:
+            raise [error, None, ZeroDivisionError("caught"), OSError("not the first")][k]
+        return 2.0
+
+    try:
+        opt = hf.minimize(fn, SPACE, 4, n_jobs=4, catch=ZeroDivisionError).optimizer
+    except KeyError as raised:
+        opt = raised.hpo_fast_optimizer
+    assert (len(opt.history), opt.n_failed, opt.best_value) == (2, 1, 2.0)
+    assert len(opt.pending) == 2   # those that raised
+
+
+def test_what_runs_on_an_executor_of_ones_own_is_not_awaited():
+    def callback(optimizer, trial):
+        raise RuntimeError("callback")
+
+    with pytest.raises(RuntimeError, match="callback") as caught:
+        hf.minimize(loss, SPACE, 9, n_jobs=Later(3), callbacks=[callback])
+    opt = caught.value.hpo_fast_optimizer
+    assert [trial.number for trial in opt.pending] == [0, 1]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_catch_is_for_exceptions_of_the_function(n_jobs):
+    with pytest.raises(TypeError, match=r"value=\(1.0, 2.0\) must be one real number"):
+        hf.minimize(lambda p: (1.0, 2.0), SPACE, 5, n_jobs=n_jobs, catch=Exception)
+
+
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_a_value_that_is_no_number_propagates(n_jobs):
     with pytest.raises(TypeError, match=r"value='abc' must be one real number") as caught:
@@ -145,8 +205,9 @@ def test_keyboard_interrupt_returns_what_there_is(n_jobs):
             raise KeyboardInterrupt
 
     result = hf.minimize(loss, SPACE, 30, n_jobs=n_jobs, callbacks=[callback])
-    assert (result.stopped, result.n_trials) == ("interrupted", 6)
-    assert result.best_value == min(t.value for t in told)
+    assert (result.stopped, len(told)) == ("interrupted", 6)
+    assert 6 <= result.n_trials <= 5 + n_jobs   # what the other threads have begun has values too, which would be lost
+    assert result.best_value == min(result.optimizer.history.values)
 
 
 def test_keyboard_interrupt_in_the_function():
@@ -206,6 +267,23 @@ class Later(Executor):
             newest, fn, args = self.waiting.pop()
             newest.set_result(fn(*args))
         return future
+
+
+def test_an_executor_may_be_told_how_many_workers_it_has():
+    class Delegate(Executor):
+        def __init__(self, pool):
+            self.submit = pool.submit
+
+    barrier = threading.Barrier(3)
+
+    def fn(params):
+        barrier.wait(timeout=30)   # broken unless three run at once
+        return loss(params)
+
+    with ThreadPoolExecutor(3) as pool:
+        executor = Delegate(pool)
+        executor.max_workers = 3
+        assert hf.minimize(fn, SPACE, 6, n_jobs=executor).n_trials == 6
 
 
 def test_what_is_asked_depends_on_the_order_of_results_alone():
@@ -342,6 +420,7 @@ def test_progress_goes_to_stderr(capsys):
         (ValueError, "n_jobs=-1", {"n_jobs": -1}),
         (TypeError, "n_jobs='2'", {"n_jobs": "2"}),
         (TypeError, "n_jobs=None", {"n_jobs": None}),
+        (ValueError, r"n_jobs=<.*> does not say how many workers it has.*: set it, as in executor\.max_workers = 8", {"n_jobs": Executor()}),
         (ValueError, "timeout=0", {"timeout": 0}),
         (ValueError, "timeout=-1", {"timeout": -1}),
         (ValueError, "timeout=nan", {"timeout": math.nan}),
