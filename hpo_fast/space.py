@@ -192,7 +192,8 @@ class Space(Interchange):
             when = ""
             if p.condition is not None:
                 values = p.condition.values
-                when = f".when({p.condition.parent!r}, {values[0]!r})" if len(values) == 1 else f".when({p.condition.parent!r}, {list(values)!r})"
+                one = len(values) == 1 and not isinstance(values[0], (frozenset, range))   # which would be several values
+                when = f".when({p.condition.parent!r}, {values[0] if one else list(values)!r})"
             lines.append(f"    {name!r}: {_short(p)}{when},")
         tail = "".join(f"\n  .derive({name!r}, ...)" for name in self._functions.derived) + "\n  .require(...)" * len(self.requirements)
         return "Space({\n" + "\n".join(lines) + "\n})" + tail
@@ -598,7 +599,7 @@ def _short(p: Parameter) -> str:
     if isinstance(p, (Float, Int)):
         text = f"{type(p).__name__}({p.low!r}, {p.high!r}"
         text += ", log=True" if p.log else ""
-        text += f", step={p.step!r}" if p.step not in (None, 1) else ""
+        text += f", step={p.step!r}" if p.step != (1 if isinstance(p, Int) else None) else ""
     else:
         assert isinstance(p, (Categorical, Ordinal))
         text = f"{type(p).__name__}({list(p.choices)!r}"

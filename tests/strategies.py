@@ -84,7 +84,10 @@ def small_spaces(draw: st.DrawFn, max_parameters: int = 5) -> hf.Space:
 @st.composite
 def mixed_spaces(draw: st.DrawFn) -> hf.Space:
     """Spaces of every kind of parameter, with any ranges and choices, priors and conditions."""
-    steps = st.sampled_from([hf.Float(0, 1, step=0.1), hf.Float(-3, 4.5, step=0.75), hf.Float(0.5, 0.5, step=0.25), hf.Float(0, math.pi, step=math.pi / 7)])
+    steps = st.sampled_from([
+        hf.Float(0, 1, step=0.1), hf.Float(-2, 3, step=1), hf.Float(-3, 4.5, step=0.75), hf.Float(0.5, 0.5, step=0.25),
+        hf.Float(0, math.pi, step=math.pi / 7),
+    ])   # fmt: skip
     priors = st.sampled_from([
         hf.Float(1e-5, 1e-1, log=True, prior=hf.LogNormal(3e-4, 1.0)),
         hf.Int(1, 100, prior=hf.Beta(2, 5)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import pickle
 import subprocess
@@ -10,9 +11,9 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import PARAMETERS, enumerate_space, identity, key, small_spaces
+from strategies import PARAMETERS, enumerate_space, identity, key, mixed_spaces, small_spaces
 
 import hpo_fast as hf
 
@@ -482,6 +483,24 @@ def test_repr_is_what_one_would_write():
     assert "'mom': Float(0.0, 1.0).when('opt', 'sgd')," in text
     assert "'size': Ordinal([8, 16]).when('n', [2, 4])," in text
     assert repr(total()).endswith("})\n  .derive('sum', ...)\n  .require(...)")
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
+@given(st.one_of(mixed_spaces(), small_spaces()), st.integers(0, 99))
+def test_repr_makes_an_equal_space(space, seed):
+    config = space.decode(space.sample(1, seed=seed))[0]   # and every parameter that is there gets a default
+    space = hf.Space({name: dataclasses.replace(p, default=config[name]) if name in config else p for name, p in space.parameters.items()})
+    again = eval(repr(space), {**vars(hf), "nan": math.nan, "inf": math.inf})
+    assert again == space
+    assert repr(again) == repr(space)
+
+
+def test_repr_says_steps_of_1_where_they_are_no_default():
+    assert "Float(0.0, 3.0, step=1.0)," in repr(hf.Space({"x": hf.Float(0, 3, step=1)}))
+    assert "Int(0, 3)," in repr(hf.Space({"x": hf.Int(0, 3, step=1)}))
+    parent = hf.Categorical([frozenset({1}), range(3), (1,)])
+    space = hf.Space({"c": parent, **{f"x{k}": hf.Int(0, 1).when("c", [choice]) for k, choice in enumerate(parent.choices)}})
+    assert eval(repr(space), vars(hf).copy()) == space
 
 
 def test_what_was_suggested_is_valid_with_its_derived_text():
