@@ -29,6 +29,7 @@ import numpy as np
 from hpo_fast._core import SpaceExhausted
 from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted, wrapped
 from hpo_fast.checks import check_int
+from hpo_fast.choices import Categorical
 from hpo_fast.interchange.distributions import log_multiples, log_normal, log_uniform, multiples, normal
 from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.priors import Beta
@@ -108,9 +109,10 @@ class Sweep(NamedTuple):
                 if not isinstance(place, Mapping) or key not in place:
                     raise KeyError(name)
                 place = place[key]
-            if isinstance(place, Mapping):   # W&B lets a run add keys to a dict
-                known = {key for choice in self.space.parameters[name].choices if isinstance(unwrapped(choice), Mapping) for key in unwrapped(choice)}  # type: ignore[attr-defined]
-                place = {key: value for key, value in place.items() if key in known}
+            p = self.space[name]
+            dicts = [choice for choice in map(unwrapped, p.choices) if isinstance(choice, Mapping)] if isinstance(p, Categorical) else []
+            if dicts and isinstance(place, Mapping):   # W&B lets a run add keys to a dict
+                place = {key: value for key, value in place.items() if any(key in choice for choice in dicts)}
             params[name] = wrapped(place)
         return params
 
@@ -185,7 +187,7 @@ def _rows(sweep: Sweep, runs: Sequence[Any]) -> np.ndarray:
     params = []
     for i, run in enumerate(runs):
         who = f"run {getattr(run, 'name', None) or i}"
-        tree = {key: entry["value"] if isinstance(entry, Mapping) and "value" in entry else entry for key, entry in run.config.items()}
+        tree = {key: entry["value"] if isinstance(entry, Mapping) and "value" in entry else entry for key, entry in (run.config or {}).items()}
         try:
             params.append(sweep.flat(tree))
             sweep.space.encode(params[-1:])
@@ -201,7 +203,7 @@ def _observations(sweep: Sweep, runs: Sequence[Any]) -> tuple[np.ndarray, np.nda
     values, pending = np.full(len(runs), np.nan), np.zeros(len(runs), dtype=bool)
     for i, run in enumerate(runs):
         state = getattr(run.state, "value", run.state)
-        logged = _numbers_of(sweep, run.history)
+        logged = _numbers_of(sweep, run.history or [])
         best = (min if sweep.direction == "minimize" else max)(logged + _numbers_of(sweep, [run.summary_metrics or {}]), default=math.nan)
         if state == "finished":
             values[i] = best
@@ -316,6 +318,9 @@ def _leaves(parameters: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...
     if not isinstance(parameters, Mapping) or not parameters:
         raise ValueError(f"{where}: parameters={parameters!r} must be a dict of parameters by name, at least one")
     found: list[tuple[tuple[str, ...], Mapping[str, Any]]] = []
+    for key in parameters:
+        if not isinstance(key, str):   # in YAML, 1 is a number, and yes and on are truth values
+            raise TypeError(f"{where}: the name {key!r} of a parameter must be a string: put it in quotes")
     for key, given in sorted(parameters.items()):
         if not isinstance(given, Mapping):
             raise TypeError(f"parameter {'.'.join((*path, key))!r}: {given!r} must be a dict such as {{'values': [1, 2]}} or {{'value': {given!r}}}")
@@ -330,7 +335,7 @@ def _parameter(given: Mapping[str, Any], method: str) -> Parameter:
         raise ValueError(f"distribution={distribution!r} must be one of {', '.join(_DISTRIBUTIONS)}")
     make, needed, defaults = _DISTRIBUTIONS[distribution]
     missing = [key for key in needed if key not in given]
-    unknown = sorted(set(given) - {"distribution", *needed, *defaults})
+    unknown = sorted(str(key) for key in set(given) - {"distribution", *needed, *defaults})
     if missing or unknown:
         wrong = f"needs {', '.join(missing)}" if missing else f"knows no {', '.join(unknown)}"
         raise ValueError(f"distribution {distribution} {wrong}, got {dict(given)!r}")

@@ -190,6 +190,19 @@ def test_errors_name_the_key(config: Any, error: type[Exception], says: str) -> 
         space_from_sweep(config)
 
 
+@pytest.mark.parametrize(("config", "error", "says"), [
+    ({"method": "random", "parameters": {"a": {"value": 1}, 1: {"value": 1}}}, TypeError, "the sweep: the name 1 of a parameter must be a string.*quotes"),
+    ({"method": "random", "parameters": {1: {"value": 1}}}, TypeError, "the name 1 of a parameter"),
+    (sweep_of(a={"parameters": {True: {"value": 1}, "b": {"value": 1}}}), TypeError, "a: the name True of a parameter"),
+    ("method: random\nparameters: {x: {value: 1}, on: {value: 2}}", TypeError, "the name True of a parameter"),
+    (sweep_of(a={"min": 1, "max": 2, 3: 4, "step": 1}), ValueError, "'a'.*knows no 3, step"),
+])
+def test_names_are_strings(config: Any, error: type[Exception], says: str) -> None:
+    """W&B's schema, that of JSON, has no others; YAML has."""
+    with pytest.raises(error, match=says):
+        space_from_sweep(config)
+
+
 # -- the next run: grid, as published ---------------------------------------------------------------------------------
 
 
@@ -334,3 +347,18 @@ def test_runs_of_another_sweep() -> None:
         next_run(config, [SweepRun({"y": {"value": 1}})])
     with pytest.raises(ValueError, match=r"run late: .*'x'.*outside"):
         next_run(config, [SweepRun({"x": {"value": 0.5}}), SweepRun({"x": {"value": 5}}, name="late")])
+    with pytest.raises(ValueError, match=r"run 0: .*'x'.*\{'start': 0.1\}.*leave the run out"):
+        next_run(config, [SweepRun({"x": {"value": {"start": 0.1}}})])
+    with pytest.raises(ValueError, match=r"run 0: .*'x'.*\{'start': 0.1\} is none of the choices \[1, 2\]"):
+        next_run(sweep_of("random", x={"values": [1, 2]}), [SweepRun({"x": {"value": {"start": 0.1}}})])
+    with pytest.raises(ValueError, match=r"run 0: .*'x'.*\{'start': 0.1\} is none of the choices \['a', 'b'\]"):
+        next_run(sweep_of("random", x={"values": ["a", "b"]}), [SweepRun({"x": {"value": {"start": 0.1}}})])
+    with pytest.raises(ValueError, match="run 0 has no parameter 'x'"):
+        next_run(config, [SweepRun(None)])   # type: ignore[arg-type]
+
+
+def test_runs_that_logged_nothing() -> None:
+    """What W&B has for nothing is None."""
+    config = sweep_of("bayes", x={"min": 0.0, "max": 1.0})
+    runs = [[SweepRun({"x": {"value": 0.5}}, state, *nothing) for state in ("finished", "failed", "running")] for nothing in ((), (None, None))]   # type: ignore[arg-type]
+    assert next_run(config, runs[0]) == next_run(config, runs[1])
