@@ -10,6 +10,8 @@ from typing import Any
 
 import hpo_fast as hf
 
+MAX_INT = 2**63 - 1   # the largest that the library takes
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
@@ -37,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
+    number = int(text)
+    if number > MAX_INT:
+        raise argparse.ArgumentTypeError(f"{text} must be at most {MAX_INT}")
+    return number
 
 
 def _positive(text: str) -> int:

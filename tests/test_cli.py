@@ -27,6 +27,10 @@ def test_version_and_help_print_and_succeed(capsys):
         (["demo", "--trials", "0"], "at least 1"),
         (["demo", "--trials", "many"], "many"),
         (["demo", "--seed", "-1"], "-1"),
+        (["demo", "--seed", "9223372036854775808"], "argument --seed: 9223372036854775808 must be at most 9223372036854775807"),
+        (["demo", "--seed", "9" * 5000], "argument --seed"),
+        (["demo", "--trials", "99999999999999999999"], "argument --trials: 99999999999999999999 must be at most"),
+        (["demo", "--jobs", "99999999999999999999"], "argument --jobs: 99999999999999999999 must be at most"),
         (["demo", "--nope"], "nope"),
     ],
 )
@@ -44,6 +48,10 @@ def test_the_demo_tunes_and_reports(sampler, capsys):
     for text in ("the model's defaults", f"{sampler}, 4 trials", "random, 4 trials", f"Best configuration of {sampler}", "in suggestions"):
         assert text in printed.out
     assert "4/4" in printed.err
+
+
+def test_the_largest_seed(capsys):
+    assert main(["demo", "--sampler", "random", "--seed", str(2**63 - 1), "--trials", "1", "--jobs", "1"]) == 0
 
 
 def test_the_demo_without_its_packages_says_what_to_install(monkeypatch, capsys):
