@@ -62,7 +62,7 @@ class Engine(Protocol):
     def suggest(
         self, n: int, number: int, pending: np.ndarray, seen: _core.RowSet
     ) -> tuple[np.ndarray, list[TrialInfo]]:
-        """Rows for trials `number`, ..., `number` + n - 1 and how each came about.
+        """Rows for trials `number`, ..., `number` + n - 1 and how each came about: rows as ``space.box.recode`` leaves them.
 
         Parameters
         ----------
