@@ -29,8 +29,9 @@ from llvmlite import ir
 from numba.core import cgutils, errors, types
 from numba.core.imputils import lower_builtin, lower_cast, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer, infer_getattr, signature
-from numba.extending import intrinsic, models, overload, overload_method, register_jitable, register_model
+from numba.extending import intrinsic, models, overload_method, register_jitable, register_model
 
+from hpo_fast.arithmetic import REFUSED, numpy_truth, our_overload
 from hpo_fast.choices import Categorical, Ordinal, identity
 from hpo_fast.functions import Function, FunctionError
 from hpo_fast.parameters import Int, Parameter
@@ -38,9 +39,6 @@ from hpo_fast.parameters import Int, Parameter
 _I1, _I32, _I64, _F64 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.DoubleType()
 _NAN = ir.Constant(_F64, float("nan"))
 _serial = itertools.count()
-
-REFUSED = "hpo_fast: "
-"""Begins the errors that are raised here, among numba's own."""
 
 
 class Layout:
@@ -265,16 +263,24 @@ def _to_int(builder: Any, level: Any, last: int, first: int = 0, stride: int = 1
     """first + level * stride as int64, for a level in [0, last].
 
     Where it fits, in 32 bits, which AVX2 can convert; and masked to the bits that it has, which changes nothing but tells
-    LLVM that products of small numbers need no 64-bit multiplication (1.7 times the rows a second for a product of six).
+    LLVM that products of small numbers need no 64-bit multiplication (1.7 times the rows a second for a product of six), and
+    that they cannot overflow.
     """
     high = first + last * stride
     small = first >= -(2**31) and max(high, last * stride) < 2**31
     width = _I32 if small else _I64
     number = builder.fptosi(level, width)
+    if first < 0:
+        number = _masked(builder, number, last)
     number = builder.add(builder.mul(number, ir.Constant(width, stride)), ir.Constant(width, first))
-    if small and first >= 0:
-        return builder.zext(builder.and_(number, ir.Constant(width, (1 << high.bit_length()) - 1)), _I64)
-    return builder.sext(number, _I64) if small else number
+    if first >= 0:
+        number = _masked(builder, number, high)
+    return number if not small else builder.sext(number, _I64) if first < 0 else builder.zext(number, _I64)
+
+
+def _masked(builder: Any, number: Any, high: int) -> Any:
+    """A number in [0, high], of which LLVM is told so."""
+    return builder.and_(number, ir.Constant(number.type, (1 << high.bit_length()) - 1))
 
 
 def _choice(builder: Any, p: Parameter, level: Any, active: Any) -> Any:
@@ -291,9 +297,16 @@ def _look_up(builder: Any, table: np.ndarray, index: Any) -> Any:
         word = ir.Constant(_I64, sum(1 << k for k, true in enumerate(table.tolist()) if true))
         return builder.trunc(builder.lshr(word, index), _I1)
     element = {"b": ir.IntType(8), "i": _I64, "f": _F64}[table.dtype.kind]
-    constant = ir.Constant(ir.ArrayType(element, len(table)), table.astype(np.int8).tolist() if table.dtype == bool else table.tolist())
-    array = cgutils.global_constant(builder, "choices", constant)
+    values = table.astype(np.int8).tolist() if table.dtype == bool else table.tolist()
+    low = min(0, *values) if element is _I64 else 0
+    known = element is _I64 and max(values) - low < 2**63
+    if known:   # as _to_int: the distance from the least, masked
+        values = [value - low for value in values]
+    array = cgutils.global_constant(builder, "choices", ir.Constant(ir.ArrayType(element, len(table)), values))
     value = builder.load(builder.gep(array, [ir.Constant(_I64, 0), index]))
+    if known:
+        value = _masked(builder, value, max(values))
+        return builder.add(value, ir.Constant(_I64, low)) if low else value
     return builder.trunc(value, _I1) if table.dtype == bool else value
 
 
@@ -303,16 +316,16 @@ def _active(p, name):
         _refuse('p.active takes the name as a literal, e.g. p.active("momentum")')
     wanted = name.literal_value
     _check_name(p.layout, wanted)
-    if not p.layout.conditional(wanted):
-        return lambda p, name: True
 
     @intrinsic
     def is_active(typing, config):
         def generate(context, builder, sig, args):
+            if not sig.args[0].layout.conditional(wanted):
+                return ir.Constant(_I1, 1)
             raw = _raw(context, builder, sig.args[0], args[0], wanted)
             return builder.fcmp_ordered("ord", raw, raw)
 
-        return types.boolean(config), generate
+        return numpy_truth(config), generate
 
     return lambda p, name: is_active(p)
 
@@ -320,7 +333,7 @@ def _active(p, name):
 # -- choices --------------------------------------------------------------------------------------------------------------
 
 # numba tries the overloads of its target before its generic ones, which have an answer of their own to `== None` and `in`.
-_overload_first = partial(overload, prefer_literal=True, target="cpu")
+_overload_first = partial(our_overload, prefer_literal=True, target="cpu")
 _MISSING = object()
 
 
@@ -400,6 +413,8 @@ def _eq(a, b):
         is_equal = _table([_equal(v, value) for v in a.values])
         return lambda a, b: is_equal(a)
     if isinstance(b, (types.Number, types.Boolean)):
+        if any(type(v) is int and abs(v) > 2**53 for v in a.values):
+            _refuse("a choice beyond 2**53 can be compared to literals and other choices")
         number = _table([float(v) if type(v) in (bool, int, float) else math.nan for v in a.values])
         return lambda a, b: number(a) == b
     _refuse("a choice can be compared to literals, numbers and other choices")
@@ -420,7 +435,9 @@ def _ne(a, b):
 
 @_overload_first(operator.contains)
 def _contains(options, choice):
-    if not (isinstance(choice, ChoiceType) and isinstance(options, types.BaseTuple)):
+    if not isinstance(options, types.BaseTuple):
+        return None
+    if not isinstance(choice, ChoiceType):
         return None
     items = [_literal(kind) for kind in options.types]
     is_literal = _table([any(_equal(v, item) for item in items if item is not _MISSING) for v in choice.values])

@@ -100,7 +100,7 @@ class Functions:
         for f in self.requirements:
             if len(kept) == 0:
                 break
-            kept = kept[self._truth(f, table.results(f, self.names, kept))]   # a requirement may rely on those before it
+            kept = kept[self.truth(f, table.results(f, self.names, kept, truth=True))]   # a requirement may rely on those before it
         ok = np.zeros(len(rows), dtype=bool)
         ok[kept] = True
         return ok
@@ -110,10 +110,11 @@ class Functions:
         if not self.requirements:
             return None
         config = self.config(params, row)
-        return next((f for f in self.requirements if not self._truth(f, [self._one(f, config, row)])[0]), None)
+        return next((f for f in self.requirements if not self.truth(f, [self._one(f, config, row)])[0]), None)
 
-    def _truth(self, f: Function, results: np.ndarray | list[Any]) -> np.ndarray:
-        return f.truth(results, any(derived.inverts for derived in self.derived.values()))
+    def truth(self, f: Function, results: np.ndarray | list[Any]) -> np.ndarray:
+        """What results of a function of these configurations are as truth values (n,)."""
+        return f.truth(results, any(derived.may_invert for derived in self.derived.values()))
 
     # -- configurations as the functions see them --------------------------------------------------------------------------
 
@@ -204,11 +205,11 @@ class _Table:
         self._derived: dict[str, tuple[np.ndarray, np.ndarray]] = {}   # the configurations at which it was computed, and the results
         self._configs: dict[int, Config] = {}
 
-    def results(self, f: Function, names: Mapping[str, Any], kept: np.ndarray) -> np.ndarray:
-        """f, which sees `names`, of the configurations `kept`: ascending, none that an earlier call left out."""
+    def results(self, f: Function, names: Mapping[str, Any], kept: np.ndarray, truth: bool = False) -> np.ndarray:
+        """f, which sees `names`, of the configurations `kept`: ascending, none that an earlier call left out; `truth` as :meth:`Function.many`."""
         values = _Lazy(names, lambda name: self.column(name, kept))
         active = _Lazy(self._active, lambda name: self._of(self._active[name], kept))
-        return f.many(partial(Columns, values, active), len(kept), lambda i: self._config(int(kept[i])))
+        return f.many(partial(Columns, values, active), len(kept), lambda i: self._config(int(kept[i])), truth)
 
     def column(self, name: str, kept: np.ndarray) -> np.ndarray:
         """The column of a parameter at the configurations `kept`."""

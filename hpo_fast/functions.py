@@ -14,12 +14,15 @@ from then on called from C++ without the GIL (:mod:`hpo_fast.native`; importing 
 which small searches never pay). If numba cannot compile one, they go on in Python; :meth:`Space.compile` and a scan insist
 and raise :class:`FunctionError`. What holds for a function that is to be compiled:
 
-- Numbers are 64-bit: an int wraps around where Python's would grow, and an int that can be inactive is a float. An int to the
-  power of a negative int is an int, and wrong: write ``float(p.rank) ** p.shift``. Division by zero does not raise but gives
-  what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do ``math.log(0)``, ``x ** 1e6``, a root of a
-  negative number and the like. ``~`` of a truth value is ``not``, as it is in what a requirement returns (not in
-  ``if ~(p.rank < 8)``, which is true in Python). An int beyond 2**53 is rounded to a float where it meets one in a comparison,
-  and in ``/``; what ``int``, ``round`` and ``math.floor`` make of a float beyond 64 bits is wrong.
+- Ints have 64 bits. Where one would outgrow them (``p.width ** p.depth``), or an int is raised to the power of a negative one, the
+  configuration is left to Python: right, and a thousand times slower, so write ``float(p.width) ** p.depth`` if that is the usual case.
+  Ints beyond 2**53 are left to Python in ``/`` and where they may equal a float in a comparison. An int that can be inactive is a
+  float, as is a variable that is now an int, now a float. NumPy's unsigned ints are not compiled.
+- Division by zero does not raise but gives what NumPy gives, inf or NaN for floats and 0 for ``//`` and ``%`` of ints; so do
+  ``math.log(0)``, ``x ** 1e6``, a root of a negative number and the like. Hence ``try`` is not compiled; nor are ``isinstance`` and ``hasattr``.
+- ``~`` of a truth value is a number in Python, -2 for True, and ``not`` in what a requirement returns: that number is False. Compiled, it can be
+  returned and combined by ``&``, ``|`` and ``^``; anything else (``if ~(p.rank < 8)``, true in Python) is refused. ``~p.active(...)`` is ``not``
+  everywhere.
 - Floats have every bit that Python gives them, in ``+ - * / // % **`` and in the functions of ``math``. ``**`` costs 10 ns for that:
   ``p.x * p.x`` is faster (and another number in the last digit, now and then). What would differ is not compiled: ``round(x, 2)``,
   ``math.hypot``, ``math.gamma``, ``math.lgamma``, from Python 3.12 on ``sum`` of floats, and built-in or inner functions that are
@@ -123,28 +126,38 @@ class _Column(np.lib.mixins.NDArrayOperatorsMixin):
     (``p.name[:2]``, ``len(p.layers)``, ``isinstance(p.depth, int)``) is not answered as for one value, and neither is what compares it
     with a sequence (NumPy would, entry by entry), where ints might wrap around, where truth values are added (``or`` to NumPy) or something is
     divided by zero.
+
+    `inverted` are truth values by way of ``~``, which in Python are the numbers -1 and -2, of which only the last bit is meant: they can be
+    combined by &, | and ^ with truth values, inverted again and returned, as what a requirement is true of.
     """
 
-    __slots__ = ("__refused", "__values")
+    __slots__ = ("__inverted", "__refused", "__values")
 
-    def __init__(self, values: np.ndarray, refused: list[str]) -> None:
+    def __init__(self, values: np.ndarray, refused: list[str], inverted: bool = False) -> None:
         self.__values = values
         self.__refused = refused
+        self.__inverted = inverted
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs or not all(type(x) is _Column or x is None or isinstance(x, _SCALARS) for x in inputs):
             return self.__refuse(ufunc.__name__)
+        operands = [x.__values if type(x) is _Column else x for x in inputs]
+        inverted = any(type(x) is _Column and x.__inverted for x in inputs)
+        if inverted and not (ufunc in _OF_TRUTHS and all(map(_is_truth, operands))):
+            return self.__refuse("~")
         try:
-            result = _of_columns(ufunc, [x.__values if type(x) is _Column else x for x in inputs])
+            result = _of_columns(ufunc, operands)
         except Exception as error:   # maybe of one configuration only
             self.__refused.append(str(error))
             raise
-        return tuple(_Column(part, self.__refused) for part in result) if isinstance(result, tuple) else _Column(result, self.__refused)
+        if isinstance(result, tuple):
+            return tuple(_Column(part, self.__refused) for part in result)
+        return _Column(result, self.__refused, inverted or (ufunc is np.invert and _is_truth(operands[0])))
 
     @staticmethod
-    def values(result: Any) -> np.ndarray | None:
-        """The array of what a function returned; None if it is not a column."""
-        return result.__values if type(result) is _Column else None
+    def values(result: Any) -> tuple[np.ndarray, bool] | None:
+        """The array of what a function returned, and whether it is inverted; None if it is not a column."""
+        return (result.__values, result.__inverted) if type(result) is _Column else None
 
     def __refuse(self, what: str) -> Any:
         self.__refused.append(what)
@@ -170,6 +183,9 @@ for _name in ("bool", "len", "getitem", "iter", "reversed", "contains", "call", 
 
 _SCALARS = (bool, int, float, str, bytes, np.generic)
 _python_power = np.frompyfunc(pow, 2, 1)
+_EXACT = 2**53
+"""Up to here every int is a float."""
+_OF_TRUTHS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
 _DIVISIONS = (np.divide, np.floor_divide, np.remainder, np.divmod)
 _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
     np.add: operator.add,
@@ -195,6 +211,10 @@ def _of_columns(ufunc: np.ufunc, inputs: list[Any]) -> Any:
     return result
 
 
+def _is_truth(x: Any) -> bool:
+    return x.dtype == bool if isinstance(x, (np.ndarray, np.generic)) else isinstance(x, bool)
+
+
 def _magnitude(x: Any) -> float:
     if isinstance(x, np.ndarray):
         return 1.0 if x.dtype == bool else max(float(x.max(initial=0)), -float(x.min(initial=0)))
@@ -214,7 +234,7 @@ class Function:
         Takes columns only and returns an array (n,).
     """
 
-    __slots__ = ("fn", "role", "vectorized")
+    __slots__ = ("_may_invert", "fn", "role", "vectorized")
 
     def __init__(self, fn: Callable[[Any], Any], role: str, vectorized: bool = False) -> None:
         if not callable(fn):
@@ -224,18 +244,14 @@ class Function:
         self.fn = fn
         self.role = role
         self.vectorized = bool(vectorized)
+        self._may_invert: bool | None = None
 
     @property
-    def inverts(self) -> bool:
-        """Whether ``~`` occurs in it."""
-        return not self.vectorized and isinstance(self.fn, FunctionType) and "UNARY_INVERT" in _operations(self.fn.__code__)
-
-    @property
-    def _may_invert(self) -> bool:
+    def may_invert(self) -> bool:
         """Whether ``~`` occurs in it or may occur in what it calls."""
-        if self.vectorized:
-            return False
-        return not isinstance(self.fn, FunctionType) or any(op == "UNARY_INVERT" or op.startswith("CALL") for op in _operations(self.fn.__code__))
+        if self._may_invert is None:
+            self._may_invert = not self.vectorized and _may_invert(self.fn)
+        return self._may_invert
 
     def one(self, config: Config) -> Any:
         """The result for one configuration of plain values; of columns of length one, if the function is vectorised."""
@@ -251,21 +267,29 @@ class Function:
             failed.hpo_fast_role = self.role  # type: ignore[attr-defined]
             raise failed from error
 
-    def many(self, columns: Callable[[Callable[[np.ndarray], Any]], Columns], n: int, single: Callable[[int], Config]) -> np.ndarray:
+    def many(
+        self, columns: Callable[[Callable[[np.ndarray], Any]], Columns], n: int, single: Callable[[int], Config], truth: bool = False
+    ) -> np.ndarray:
         """The results (n,) for columns, each as what a function makes of its array; `single(i)` is configuration i by itself.
+
+        With `truth`, only what :meth:`truth` makes of the results is meant.
 
         A function may tell a column from a value in ways that nothing can see from here (in a library that it calls): where one does, its result
         must at least be right at both ends.
         """
         if self.vectorized:
             return self._array(columns(lambda values: values), n)
-        result = None if _may_notice_columns(self.fn) else self._at_once(columns)
-        if result is not None and all(same(result[i], self.one(single(i))) for i in {0, n - 1} if n):
-            return result
+        found = None if _may_notice_columns(self.fn) else self._at_once(columns)
+        if found is not None and (truth or not found[1]):
+            results, inverted = found
+            ends = {i: self.one(single(i)) for i in {0, n - 1} if n}
+            if all(same(results[i], self.truth([one])[0] if inverted else one) for i, one in ends.items()):
+                return results
         return column([self.one(single(i)) for i in range(n)])
 
-    def _at_once(self, columns: Callable[[Callable[[np.ndarray], Any]], Columns]) -> np.ndarray | None:
-        """The results (n,) for columns; None if the function did anything with them that means another thing for values."""
+    def _at_once(self, columns: Callable[[Callable[[np.ndarray], Any]], Columns]) -> tuple[np.ndarray, bool] | None:
+        """The results (n,) for columns and whether they are inverted; None if the function did anything with columns that means another
+        thing for values."""
         refused: list[str] = []
         try:
             result = _Column.values(self.fn(columns(lambda values: _Column(values, refused))))
@@ -288,7 +312,7 @@ class Function:
                 raise ValueError(f"{self.role}: the function must return True or False, got {value!r}")
         numbers = np.asarray(results)
         true = np.asarray(numbers != 0)
-        if self._may_invert or reads_inverted:   # ~(p.a < 3) is False for arrays, -2 for a Python bool
+        if self.may_invert or reads_inverted:   # ~(p.a < 3) is False for arrays, -2 for a Python bool
             true &= np.asarray(numbers != ~True)
         return true
 
@@ -311,37 +335,64 @@ def _globals_read(code: CodeType) -> frozenset[str]:
     return frozenset(i.argval for each in _codes(code) for i in dis.get_instructions(each) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
 
 
-def _may_notice_columns(fn: Any, callers: tuple[Any, ...] = ()) -> bool:
-    """Whether a function, or one that it calls by name, may tell a column from a value unseen: by ``is``, ``type``, ``callable``, ``match``, or in
-    Python code of a module, a class or an object."""
-    read: list[Any] = []   # what it may call
+def _called_by(fn: Any) -> tuple[FunctionType | None, list[Any]]:
+    """The Python function that is run when `fn` is called, if it is one, and the values of the names that it reads: what it may call."""
+    read: list[Any] = []
     if isinstance(fn, functools.partial):
         read += [*fn.args, *fn.keywords.values()]
         fn = fn.func
     fn = getattr(fn, "__func__", fn)   # of a method
     if not isinstance(fn, FunctionType):
-        return not isinstance(fn, (np.ufunc, BuiltinFunctionType))
-    names = _globals_read(fn.__code__)
-    if _looks(fn.__code__) or names & {"type", "callable"}:
-        return True
-    read += [*(fn.__globals__.get(name) for name in names), *(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
+        return None, [*read, fn]
+    read += [*(fn.__globals__.get(name) for name in _globals_read(fn.__code__)), *(fn.__defaults__ or ()), *(fn.__kwdefaults__ or {}).values()]
     for cell in fn.__closure__ or ():
         with contextlib.suppress(ValueError):   # not assigned yet
             read.append(cell.cell_contents)
-    modules = [value for value in read if isinstance(value, ModuleType)]
-    if modules and any(isinstance(getattr(m, name, None), FunctionType) for m in modules for code in _codes(fn.__code__) for name in code.co_names):
+    return fn, read
+
+
+def _functions_of_modules(fn: FunctionType, read: list[Any]) -> list[FunctionType]:
+    """The Python functions that `fn` may call as attributes of modules among what it reads."""
+    found = [getattr(m, name, None) for m in read if isinstance(m, ModuleType) for code in _codes(fn.__code__) for name in code.co_names]
+    return [function for function in found if isinstance(function, FunctionType)]
+
+
+def _may_notice_columns(fn: Any, callers: tuple[Any, ...] = ()) -> bool:
+    """Whether a function, or one that it calls by name, may tell a column from a value unseen: by ``is``, ``type``, ``callable``, ``match``, or in
+    Python code of a module, a class or an object."""
+    function, read = _called_by(fn)
+    if function is None:
+        *read, fn = read
+        return not isinstance(fn, (np.ufunc, BuiltinFunctionType)) or any(callable(value) and _may_notice_columns(value, callers) for value in read)
+    if _looks(function.__code__) or _globals_read(function.__code__) & {"type", "callable"} or _functions_of_modules(function, read):
         return True
-    known = (*callers, fn)
+    known = (*callers, function)
     return any(_may_notice_columns(value, known) for value in read if callable(value) and not any(value is k for k in known))
+
+
+def _may_invert(fn: Any, seen: set[int] | None = None) -> bool:
+    """Whether ``~`` may occur in a function, in one that it calls by name or in what it calls that is no plain function."""
+    seen = set() if seen is None else seen
+    function, read = _called_by(fn)
+    if function is None:
+        *read, fn = read
+        if fn in (operator.invert, operator.inv) or not (isinstance(fn, (np.ufunc, BuiltinFunctionType)) or getattr(fn, "__module__", "") == "builtins"):
+            return True
+    else:
+        if "UNARY_INVERT" in _operations(function.__code__) or any(_INVERSE & set(code.co_names) for code in _codes(function.__code__)):
+            return True
+        read += _functions_of_modules(function, read)
+    new = [value for value in read if callable(value) and id(value) not in seen]
+    seen.update(map(id, new))
+    return any(_may_invert(value, seen) for value in new)
+
+
+_INVERSE = {"invert", "inv", "__invert__"}
 
 
 def _codes(code: CodeType) -> list[CodeType]:
     """The code of a function and of those within it."""
     return [code, *(inner for constant in code.co_consts if isinstance(constant, CodeType) for inner in _codes(constant))]
-
-
-_EXACT = 2**53
-"""Up to here every int is a float."""
 
 
 def column(values: Sequence[Any]) -> np.ndarray:

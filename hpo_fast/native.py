@@ -32,70 +32,16 @@ from typing import Any, Literal
 
 import numba
 import numpy as np
-from llvmlite import ir as llvm
 from numba import types
 from numba.core import errors, ir
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.typed_passes import NopythonTypeInference
-from numba.extending import intrinsic
+from numba.core.unsafe.eh import mark_try_block
+from numba.extending import register_jitable
 
-from hpo_fast.config_type import REFUSED, ConfigType, Layout, as_number, new_config, plain_value
+from hpo_fast.arithmetic import INVERTED, REFUSED, Compiler, Inverted, NumpyTruth, called, inverted_truth
+from hpo_fast.config_type import ConfigType, Layout, as_number, new_config, plain_value
 from hpo_fast.functions import Function, FunctionError
 
 __all__ = ["Layout", "NativeFunction", "compile"]
-
-
-_LIBC = ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
-_POWERS = (operator.pow, operator.ipow, pow, math.pow)
-
-
-@intrinsic
-def _power(typing, a, b):
-    """``pow`` of the C library, which is what Python's ``**`` of floats is, by its address.
-
-    numba multiplies for an int exponent, and LLVM knows ``pow`` by its name and has x * x, a square root and the like in its place:
-    both are another number in the last bit, now and then.
-    """
-
-    def generate(context, builder, sig, args):
-        f64 = llvm.DoubleType()
-        address = llvm.Constant(llvm.IntType(64), ctypes.cast(_LIBC.pow, ctypes.c_void_p).value)
-        return builder.call(builder.inttoptr(address, llvm.FunctionType(f64, [f64, f64]).as_pointer()), args)
-
-    return types.float64(types.float64, types.float64), generate
-
-
-@register_pass(mutates_CFG=False, analysis_only=False)
-class _PythonPower(FunctionPass):
-    """Has :func:`_power` for every power that is a float: ``**``, ``pow`` and ``math.pow``."""
-
-    _name = "hpo_fast_power"
-
-    def __init__(self) -> None:   # abstract in numba
-        pass
-
-    def run_pass(self, state: Any) -> bool:
-        powers = state.typingctx.resolve_value_type(_power).get_call_type(state.typingctx, (types.float64, types.float64), {})
-        for block in state.func_ir.blocks.values():
-            for assign in block.find_insts(ir.Assign):
-                done = assign.value
-                if _called(done, state.typemap) in _POWERS and state.calltypes[done].return_type == types.float64:
-                    a, b = done.args if done.op == "call" else (done.lhs, done.rhs)
-                    unknown = {"static_lhs": ir.UNDEFINED, "static_rhs": ir.UNDEFINED}
-                    assign.value = ir.Expr("binop", done.loc, fn=_power, lhs=a, rhs=b, **unknown)
-                    state.calltypes[assign.value] = powers
-        return True
-
-
-class _Compiler(CompilerBase):
-    """numba's, with :class:`_PythonPower`; for our functions only, whatever else is compiled in the process."""
-
-    def define_pipelines(self) -> list[Any]:
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_PythonPower, NopythonTypeInference)
-        passes.finalize()
-        return [passes]
 
 
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": True}
@@ -103,7 +49,7 @@ _INNER: dict[str, Any] = {   # only ever called by a kernel
     **_OPTIONS,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "pipeline_class": _Compiler,
+    "pipeline_class": Compiler,
 }
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 _LOCK = threading.RLock()
@@ -207,11 +153,14 @@ def _kernel(layout: Layout, key: _Key, kind: str) -> Any:
     config_type = ConfigType(layout, _derived)
     fn = _compile(function, config_type)
     result = fn.overloads[(config_type,)].signature.return_type
-    plain = result.type if isinstance(result, types.Optional) else result
+    plain, value = result.type if isinstance(result, types.Optional) else result, plain_value(result)
+    if isinstance(plain, Inverted) and kind == "truth":
+        value, plain = _of_inverted(value), types.boolean
     if not isinstance(plain, (types.Integer, types.Float, types.Boolean)) and getattr(plain, "numbers", None) is None:
         raise _error(function, f"it must return {'True or False' if kind == 'truth' else 'a number'}, and returns {_plain(result)}")
-    config, value, number = new_config(config_type), plain_value(result), as_number(plain)
-    convert: Any = bool if kind == "truth" else operator.pos   # +True is 1
+    config, number = new_config(config_type), as_number(plain)
+    inverted = function.may_invert or any(derived.may_invert for derived in layout.derived.values())
+    convert: Any = operator.pos if kind == "score" else _truth_of_inverted if inverted else bool   # +True is 1
 
     def kernel(columns, stride, n, out):
         for i in range(n):
@@ -226,6 +175,16 @@ def _kernel(layout: Layout, key: _Key, kind: str) -> Any:
         return numba.cfunc(types.int64(types.CPointer(types.float64), types.int64, types.int64, out), **_OPTIONS)(kernel)
     except Exception as error:
         raise _error(function, _reason(error)) from error
+
+
+@register_jitable
+def _truth_of_inverted(number):
+    """As ``Function.truth``: -2 is the inverse of True."""
+    return number != 0 and number != ~1
+
+
+def _of_inverted(value: Any) -> Any:
+    return register_jitable(lambda result: inverted_truth(value(result)))
 
 
 def _derived(layout: Layout, name: str) -> Any:
@@ -257,42 +216,53 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
     return fn
 
 
-def _called(value: Any, typemap: Any) -> Any:
-    """The function that an operation of numba's IR is a call of; None if it is none."""
-    match getattr(value, "op", None):
-        case "call":
-            return getattr(typemap[value.func.name], "typing_key", None)
-        case "binop" | "inplace_binop":
-            return value.fn
-    return None
-
-
-def _check(fn: Any, inner: set[CodeType]) -> None:
+def _check(compiled: Any, inner: set[CodeType]) -> None:
     """Refuse what numba compiles without an error though its value is not Python's; `inner` are codes of functions within functions."""
-    for notes in (done.type_annotation for done in fn.overloads.values()):
+    begin = ir.Loc(compiled.py_func.__code__.co_filename, compiled.py_func.__code__.co_firstlineno)
+    for notes in (done.type_annotation for done in compiled.overloads.values()):
         for kind in notes.typemap.values():
-            if isinstance(kind, types.Dispatcher) and (code := kind.dispatcher.py_func.__code__) in inner:   # numba's, without _Compiler
+            if isinstance(kind, types.Dispatcher) and (code := kind.dispatcher.py_func.__code__) in inner:   # numba's, without our Compiler
                 where = ir.Loc(code.co_filename, code.co_firstlineno)
                 raise errors.TypingError(f"{REFUSED}an inner function that is passed on must be a function of its own", where)
+            if (reason := _refused(kind)) is not None:
+                raise errors.TypingError(f"{REFUSED}{reason}", begin)
         for call, sig in notes.calltypes.items():
-            if (called := _called(call, notes.typemap)) is not None and (reason := _refusal(called, sig)) is not None:
+            if (fn := called(call, notes.typemap)) is not None and (reason := _refusal(fn, sig)) is not None:
                 raise errors.TypingError(f"{REFUSED}{reason}", call.loc)
 
 
-def _refusal(called: Any, sig: Any) -> str | None:
+def _refused(kind: Any) -> str | None:
+    """Why what has this type is not compiled, if it is not."""
+    if types.unliteral(kind) == types.uint64:   # beside int64, a float to numba, or an int that wraps around
+        return "ints without a sign, and those beyond 64 bits, are not compiled"
+    asked = getattr(kind, "typing_key", None)
+    if asked is hasattr or asked is isinstance:   # numba answers for its own types
+        return f"compiled code has no {asked.__name__}"
+    return None
+
+
+def _refusal(fn: Any, sig: Any) -> str | None:
     """Why a call is not compiled, if it is not."""
     args = list(map(types.unliteral, sig.args))
-    if called in (str, repr):   # "<object type:float64>", of what has no text in numba
+    if fn in (str, repr):   # "<object type:float64>", of what has no text in numba
         no_text = (arg for arg in args if not isinstance(arg, (types.Integer, types.Boolean, types.UnicodeType)))
         return next((f"compiled code has the text of ints, truth values and strings, not of {_plain(arg)}" for arg in no_text), None)
     if any(isinstance(arg, types.Function) for arg in args):
         return "a built-in function cannot be passed on"
-    if called in (math.hypot, math.gamma, math.lgamma):
-        way_out = ": write math.sqrt(x * x + y * y)" if called is math.hypot else ""
-        return f"math.{called.__name__} would differ from Python's in the last digits{way_out}"
-    if called is round and len(args) > 1 and not isinstance(args[0], types.Integer):
+    if fn is mark_try_block:   # which would take a number that compiled code leaves to Python for an error of the function
+        return "compiled code has no try"
+    if fn in (operator.invert, operator.inv) and isinstance(args[0], types.Boolean):
+        return "operator.invert of a truth value is a number in Python: write ~ or not"
+    if fn in (operator.is_, operator.is_not) and any(isinstance(arg, NumpyTruth) for arg in args) and types.none not in args:
+        return "p.active gives a truth value of NumPy, which is never True or False itself: leave `is` out"
+    if fn is np.power and isinstance(sig.return_type, types.Integer):   # wrong for negative ones, which NumPy refuses
+        return "np.power of ints is not compiled: write **"
+    if fn in (math.hypot, math.gamma, math.lgamma):
+        way_out = ": write math.sqrt(x * x + y * y)" if fn is math.hypot else ""
+        return f"math.{fn.__name__} would differ from Python's in the last digits{way_out}"
+    if fn is round and len(args) > 1 and not isinstance(args[0], types.Integer):
         return "round(x, 2) would differ from Python's in the last digits: write round(x * 100) / 100"
-    if called is sum and sig.return_type == types.float64 and sys.version_info >= (3, 12):   # which adds the rounding errors up too
+    if fn is sum and sig.return_type == types.float64 and sys.version_info >= (3, 12):   # which adds the rounding errors up too
         return "sum of floats would differ from Python's in the last digits: write +"
     return None
 
@@ -384,6 +354,8 @@ def _reason(error: Exception) -> str:
     text = _uncoloured(error)
     if (ours := re.search(f"{REFUSED}(.*)", text)) is not None:
         return ours[1]
+    if INVERTED in text:
+        return "what ~ makes of a truth value can be combined by &, | and ^ and returned, and nothing else: write not"
     if (call := re.search(r"No implementation of function .* found for signature:\s*>>> (.*)", text)) is not None:
         text = f"numba has no {call[1]}"
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Failed in nopython mode")]

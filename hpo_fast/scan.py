@@ -137,7 +137,7 @@ class _Job:
         try:
             value = function.one(functions.config(params, row))
             if truth:
-                return float(function.truth([value])[0])
+                return float(functions.truth(function, [value])[0])
             if not isinstance(value, (bool, int, float, np.bool_, np.number)):
                 raise ValueError(f"{function.role}: the function must return a number, got {value!r}")
             return float(value)

@@ -82,6 +82,60 @@ def test_a_tilde_is_not_for_one_configuration_as_for_many(fn, oracle, compiled):
     assert [bool(s.feasible(ROWS[i : i + 1])) for i in range(40)] == expected[:40]
 
 
+MANY = [
+    {"bias": bias, "norm": norm, "x": x}
+    for bias in (True, False) for norm in ("batch", "none") for x in (0.2, 0.7, 0.4, 0.9)
+]   # fmt: skip
+
+
+@pytest.mark.parametrize("fn", [
+    lambda p: p.bias == ~(p.norm == "batch"),
+    lambda p: (~(p.x < 0.5)) * 2 > 0,
+    lambda p: ~(p.x < 0.5) < -1,
+    lambda p: (~(p.x < 0.5) & (p.norm == "batch")) == 1,
+    lambda p: ~(p.x < 0.5) | 2,
+    lambda p: -~(p.x < 0.5) - 1,
+    lambda p: ~(p.x < 0.5) if p.bias else 1,
+    lambda p: ~(p.x < 0.5) ^ p.bias,
+])
+def test_a_tilde_of_a_truth_value_is_a_number_within_a_function(fn):
+    plain = hf.Space({"bias": hf.Categorical([True, False]), "norm": hf.Categorical(["batch", "none"]), "x": hf.Float(0, 1)})
+    values = [fn(Config(c, {})) for c in MANY]
+    rows, s, derived = plain.encode(MANY), plain.require(fn), plain.derive("d", fn)
+    expected = [bool(value) and value != -2 for value in values]
+    assert [bool(s.feasible(row[None])) for row in rows] == expected
+    for n in (2, 3, 5, 16):
+        assert [bool(ok) for i in range(0, 16, n) for ok in s.feasible(rows[i : i + n])] == expected
+        assert [value for i in range(0, 16, n) for value in derived.columns(rows[i : i + n])["d"].tolist()] == values
+    assert [c["d"] for c in derived.decode(rows)] == values
+    try:
+        s.compile()
+    except hf.FunctionError:
+        return
+    assert s.feasible(rows).tolist() == expected
+
+
+def test_a_tilde_of_columns_is_asked_of_columns(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Function, "one", lambda self, config: asked.append(config) or self._call(config))
+    for fn, oracle in (
+        (lambda p: ~(p.rank < 3) | (p.batch == 8), lambda c: c["rank"] >= 3 or c["batch"] == 8),
+        (lambda p: ~p.active("momentum") | (p.momentum < 0.5), lambda c: "momentum" not in c or c["momentum"] < 0.5),
+    ):
+        asked.clear()
+        assert space().require(fn).feasible(ROWS).tolist() == [oracle(c) for c in CONFIGS]
+        assert len(asked) == 2   # at both ends
+
+
+def test_a_number_is_no_inverse_though_a_function_calls_another():
+    s = hf.Space({"n": hf.Int(0, 5)}).derive("m", lambda p: abs(p.n) - 3)
+    for fn in (lambda p: abs(p.n) - 3, lambda p: min(p.n, 5) - 3, lambda p: p.m, lambda p: math.floor(p.n) - 3):
+        q = s.require(fn)
+        assert [c["n"] for c in hf.Grid(q)] == [0, 1, 2, 4, 5]
+        assert [c["n"] for c in hf.Grid(q.compile())] == [0, 1, 2, 4, 5]
+        assert hf.count(hf.Grid(s), fn) == 5
+
+
 @pytest.mark.parametrize("low", [-3, -3.0])
 @pytest.mark.parametrize("vectorized", [False, True])
 def test_every_number_but_zero_is_true(low, vectorized):

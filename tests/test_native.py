@@ -1,18 +1,16 @@
-"""Functions as native code: scores, arithmetic to the last bit, what cannot be compiled, and kernels."""
+"""Functions as native code: scores, derived parameters, what cannot be compiled, and kernels."""
 
 from __future__ import annotations
 
 import ctypes
 import math
+import operator
 import sys
 import threading
-from types import SimpleNamespace
 
-import numba
 import numpy as np
 import pytest
 from native_space import ROWS, SPACE, WEIGHTS, compiled, even, in_python, raw, space
-from numba.core.registry import cpu_target
 
 import hpo_fast as hf
 from hpo_fast.evaluate import COMPILE_AFTER
@@ -30,128 +28,6 @@ def test_scores():
     for fn in (score, lambda p: p.flag, lambda p: p.wide, lambda p: p.momentum):
         assert compiled(SPACE, fn, ROWS, "score").dtype == np.float64
         np.testing.assert_array_equal(compiled(SPACE, fn, ROWS, "score"), np.array(in_python(SPACE, Function(fn, "score"), ROWS), dtype=float))
-
-
-def test_arithmetic_of_the_machine():
-    s = hf.Space({"n": hf.Int(0, 3), "big": hf.Int(2**61, 2**61 + 3)})
-    rows = s.sample(50, seed=0)
-    n, big = s.columns(rows)["n"], s.columns(rows)["big"]
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        np.testing.assert_array_equal(compiled(s, lambda p: p.big * 4 + p.n, rows, "score"), (big * 4 + n).astype(float))
-        np.testing.assert_array_equal(compiled(s, lambda p: p.n / (p.n - 1), rows, "score"), n / (n - 1))
-        np.testing.assert_array_equal(compiled(s, lambda p: p.n // (p.n - 1) + p.n % (p.n - 1), rows, "score"), n // (n - 1) + n % (n - 1))
-
-
-# -- the last bits --------------------------------------------------------------------------------------------------------
-
-
-def differing(sources, choices=(1, 0.5, 7), n=4000, **names):
-    """How many of n random configurations each expression differs at from Python, by its source: all are compiled in one go."""
-    s = hf.Space(
-        {
-            "which": hf.Int(0, len(sources) - 1),
-            "x": hf.Float(-3, 3),
-            "y": hf.Float(0, 1),
-            "z": hf.Float(1e-200, 1e200, log=True),
-            "k": hf.Float(0, 1, step=0.001),
-            "n": hf.Int(-20, 20),
-            "choice": hf.Categorical(choices),
-        }
-    )
-    rows = s.sample(n * len(sources), seed=0)
-    names |= {f"f{i}": eval(f"lambda p: 1.0 * ({source})", {"math": math, **names}) for i, source in enumerate(sources)}
-    chain = "".join(f"f{i}(p) if p.which == {i} else " for i in range(len(sources)))
-    function = s.native(Function(eval(f"lambda p: {chain}0.0", names), "function"), "score")
-    native_values = function.blocks(raw(s, rows), lambda i: math.nan)
-    found = dict.fromkeys(sources, 0)
-    for p, value in zip(s.decode(rows), native_values, strict=True):
-        try:
-            expected = names[f"f{p['which']}"](SimpleNamespace(**p))
-        except (ArithmeticError, ValueError, TypeError):   # Python raises
-            continue
-        if not isinstance(expected, complex):
-            found[sources[p["which"]]] += expected.hex() != float(value).hex()
-    return {source: count for source, count in found.items() if count}
-
-
-def math_calls():
-    """Calls of functions of `math` that numba has and that return a number."""
-    typing, calls = cpu_target.typing_context, []
-    typing.refresh()
-    kinds = {"p.x": numba.float64, "p.y": numba.float64, "p.n": numba.int64, "2": numba.int64}
-    for name in dir(math):
-        for args in [("p.x",), ("p.y",), ("p.n",), ("p.x", "p.y"), ("p.y", "p.n"), ("2", "p.y"), ("p.n", "2")]:
-            try:
-                sig = typing.resolve_value_type(getattr(math, name)).get_call_type(typing, [kinds[a] for a in args], {})
-            except (AttributeError, ValueError, numba.core.errors.NumbaError):
-                continue
-            if isinstance(sig.return_type, (numba.types.Number, numba.types.Boolean)):
-                calls.append(f"math.{name}({', '.join(args)})")
-    return calls
-
-
-def test_functions_of_math_have_the_bits_of_python():
-    refused = ("math.hypot(", "math.gamma(", "math.lgamma(")
-    calls = math_calls()
-    assert len(calls) > 100
-    assert differing([call for call in calls if not call.startswith(refused)], n=1000) == {}
-    for call in (call for call in calls if call.startswith(refused)):
-        with pytest.raises(hf.FunctionError, match=r"cannot be compiled.* math\.(hypot|gamma|lgamma) would differ from Python's in the last digits"):
-            differing([call])
-
-
-def test_operators_have_the_bits_of_python():
-    pairs = [("p.x", "p.y"), ("p.x", "p.n"), ("p.n", "p.y"), ("p.n", "p.choice"), ("p.z", "p.x"), ("p.k", "0.1"), ("p.x", "3"), ("7", "p.x")]
-    assert differing([f"{a} {op} {b}" for op in ("+", "-", "*", "/", "//", "%") for a, b in pairs], n=1000) == {}
-
-
-def in_place(p):
-    x = p.y
-    x **= 3
-    return x
-
-
-def perhaps_none(p):
-    x = None if p.n > 20 else p.y
-    return x**3
-
-
-def with_default(p, k=3):
-    return p.y**k
-
-
-def cube(x):
-    return x**3
-
-
-def test_powers_have_the_bits_of_python():
-    exponents = ["2", "3", "4", "12", "-1", "-2", "0.5", "-0.5", "1.5", "2.0", "3.0", "-1.0", "p.n", "p.y", "True", "p.choice"]
-    sources = [f"{base} ** {b}" for base in ("p.y", "p.x", "p.z") for b in exponents]
-    sources += [f"{a} ** p.y" for a in ("2", "10", "2.0", "10.0", "p.n", "p.choice")] + ["(1 + p.k) ** 12", "p.choice ** 3", "p.n ** 2"]
-    sources += ["pow(p.y, 2)", "pow(p.y, p.n)", "math.pow(p.y, 2)", "math.pow(2, p.y)", "mpow(p.y, 0.5)"]
-    sources += ["in_place(p)", "perhaps_none(p)", "with_default(p)", "cube(p.y)", "max([v**3 for v in (p.y, p.x)])", "max(map(cube, [p.y, p.x]))"]
-    sources += ["(lambda v: v**3)(p.y)", "ARRAY[p.n] ** 3"]
-    names = {"mpow": math.pow, "in_place": in_place, "perhaps_none": perhaps_none, "with_default": with_default, "cube": cube}
-    assert differing(sources, **names, ARRAY=np.random.default_rng(0).random(41)) == {}
-    s = hf.Space({"y": hf.Float(0, 1)}).derive("d", with_default)
-    rows = s.sample(4000, seed=0)
-    for fn in (with_default, lambda p: p.d):
-        assert compiled(s, fn, rows, "score").tolist() == [y**3 for y in s.columns(rows)["y"].tolist()]
-
-
-def test_other_users_of_numba_keep_its_powers():
-    assert compiled(SPACE, lambda p: p.lr**3, ROWS, "score").tolist() == [p["lr"] ** 3 for p in SPACE.decode(ROWS)]
-    numbers = SPACE.columns(ROWS)["lr"].tolist()
-    theirs = numba.njit(lambda x: x**3)
-    assert [theirs(x) for x in numbers] == [x * x * x for x in numbers] != [x**3 for x in numbers]
-
-
-def test_rounding():
-    assert differing(["round(p.x)", "round(p.x * 2)", "round(p.n)", "round(p.x * 100) / 100", "round(p.k * 10 + 0.5)"]) == {}
-    s = hf.Space({"x": hf.Float(0, 1, step=0.001), "y": hf.Float(0, 1)}).require(lambda p: round(p.x, 2) <= 0.5)
-    opt = hf.Optimizer(s, "random", seed=0)
-    opt.ask(COMPILE_AFTER + 1)   # goes on in Python
-    assert all(round(t.params["x"], 2) <= 0.5 for t in opt.ask(2000))
 
 
 # -- derived parameters ---------------------------------------------------------------------------------------------------
@@ -200,6 +76,14 @@ def of_two_types(p):
     return 1
 
 
+def guarded(p):
+    try:
+        return p.rank**99 > 5
+    except Exception:
+        return False
+
+
+UNSIGNED = np.array([2, 1, 0, 3, 5, 4, 7], dtype=np.uint64)
 TABLE = {"adam": 1}
 ERRORS = [
     (lambda p: p.rnk > 1, "no parameter 'rnk'; there are rank, shift"),
@@ -229,6 +113,18 @@ ERRORS = [
     *([(lambda p: sum([p.lr, p.decay]) > 1, "sum of floats would differ from Python's .*: write \\+")] if sys.version_info >= (3, 12) else []),
     (lambda p: max(map(math.gamma, [p.lr, p.decay])) > 1, "a built-in function cannot be passed on"),
     (lambda p: max(map(lambda x: x**3, [p.lr, p.decay])) > 1, "an inner function that is passed on must be a function of its own"),  # noqa: C417
+    (guarded, "compiled code has no try"),
+    (lambda p: math.cbrt(p.lr) if hasattr(math, "cbrt") else 1, "compiled code has no hasattr"),
+    (lambda p: isinstance(p.flag, int), "compiled code has no isinstance"),
+    (lambda p: np.power(2, p.shift) > 1, r"np.power of ints is not compiled: write \*\*"),
+    (lambda p: p.rank - UNSIGNED[p.rank] > 1, "ints without a sign, and those beyond 64 bits, are not compiled"),
+    (lambda p: p.rank + 2**63 > 1, "ints without a sign, and those beyond 64 bits, are not compiled"),
+    (lambda p: 1 if ~(p.rank < 3) else 0, "what ~ makes of a truth value can be combined by &, | and ^ and returned, and nothing else: write not"),
+    (lambda p: p.flag == ~(p.rank < 3), "what ~ makes of a truth value"),
+    (lambda p: (~(p.rank < 3)) * 2 > 0, "what ~ makes of a truth value"),
+    (lambda p: ~(p.rank < 3) & p.rank, "what ~ makes of a truth value"),
+    (lambda p: operator.invert(p.rank < 3), "operator.invert of a truth value is a number in Python"),
+    (lambda p: p.active("mode") is True, "p.active gives a truth value of NumPy"),
     (print, "an object of type builtin_function_or_method is not a plain function"),
 ]
 
@@ -245,6 +141,7 @@ def test_errors_say_which_where_why_and_what_to_do(fn, reason):
             first_layer: "return x > p.layers[0]",
             of_pairs: "return p.layers in",
             by_a_helper: "return value.size",
+            guarded: "return p.rank**99",
             of_two_types: "return ",   # either of them
         }.get(fn, "lambda p")
         line = 'return f"{x}"' if "text" in fn.__code__.co_names else line
