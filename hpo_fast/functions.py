@@ -186,7 +186,9 @@ _python_power = np.frompyfunc(pow, 2, 1)
 _EXACT = 2**53
 """Up to here every int is a float."""
 _OF_TRUTHS = (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert)
+_COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 _DIVISIONS = (np.divide, np.floor_divide, np.remainder, np.divmod)
+_SHIFTS = (np.left_shift, np.right_shift)
 _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest operands
     np.add: operator.add,
     np.subtract: operator.add,
@@ -194,6 +196,10 @@ _LARGEST: dict[np.ufunc, Callable[..., float]] = {   # result, by the largest op
     np.square: lambda a: a * a,
     np.power: operator.pow,
     np.left_shift: lambda a, b: a * 2.0**b,
+    np.negative: lambda a: a,
+    np.absolute: lambda a: a,
+    np.floor_divide: lambda a, b: a,
+    np.divmod: lambda a, b: a,
 }
 
 
@@ -201,14 +207,25 @@ def _of_columns(ufunc: np.ufunc, inputs: list[Any]) -> Any:
     """What Python makes of arrays (n,) and single values, entry by entry; an error where that is not what NumPy does."""
     if ufunc in _DIVISIONS and not np.all(inputs[1]):
         raise ZeroDivisionError
+    if ufunc in _SHIFTS and np.any(np.less(inputs[1], 0)):
+        raise ValueError("negative shift count")
     if ufunc is np.power and np.result_type(*inputs).kind == "f":
         return np.asarray(_python_power(*inputs), dtype=float)   # NumPy's differ in the last bit, now and then
+    ints = [x for x in inputs if _kind(x) in "iu"]
+    rounded = ufunc is np.divide or (ufunc in _COMPARISONS and any(_kind(x) == "f" for x in inputs))   # to floats, by NumPy
+    if rounded and any(_magnitude(x) > _EXACT for x in ints):
+        raise OverflowError
     result = ufunc(*inputs)
-    if ufunc in _LARGEST and result.dtype.kind in "bi":
-        limit = 1 if result.dtype.kind == "b" else 0.999 * np.iinfo(result.dtype).max   # the bound is rounded
+    dtype = np.asarray(result[0] if isinstance(result, tuple) else result).dtype
+    if ufunc in _LARGEST and dtype.kind in "biu":
+        limit = 1 if dtype.kind == "b" else 0.999 * np.iinfo(dtype).max   # the bound is rounded
         if _LARGEST[ufunc](*map(_magnitude, inputs)) > limit:
             raise OverflowError
     return result
+
+
+def _kind(x: Any) -> str:
+    return x.dtype.kind if isinstance(x, np.ndarray) else np.asarray(x).dtype.kind
 
 
 def _is_truth(x: Any) -> bool:

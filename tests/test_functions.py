@@ -240,6 +240,46 @@ def test_columns_of_ints_and_truth_values_count_as_in_python(name):
     assert plain.columns(plain.encode(configs))["power"].tolist() == [10, 10**25, 100]
 
 
+EDGES = [-(2**63), -(2**63) + 1, -(2**53) - 1, -3, 0, 1, 2, 2**53 + 1, 2**60 + 1, 2**63 - 1]
+AT_THE_EDGES = {
+    "negative": lambda p: -p.n,
+    "absolute": lambda p: abs(p.n),
+    "of -1": lambda p: p.n // -1,
+    "divmod": lambda p: divmod(p.n, -1)[0],
+    "over 3": lambda p: p.n / 3,
+    "left": lambda p: p.n << p.k if p.n else 0,
+    "shifts": lambda p: p.k << 1,
+    "less than a float": lambda p: p.n < 2.0**60,
+    "a float": lambda p: p.n == p.x,
+    "no float": lambda p: p.x != p.n,
+    "sum": lambda p: p.n + p.n - p.k,
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_EDGES)
+def test_columns_of_large_ints_have_the_values_of_single_ones(name):
+    fn = AT_THE_EDGES[name]
+    s = hf.Space({"n": hf.Ordinal(EDGES), "k": hf.Int(0, 3), "x": hf.Ordinal([0.5, 2.0**53, 2.0**60, -(2.0**63)])}).derive("d", fn)
+    configs = [{"n": n, "k": k, "x": x} for x in (2.0**60, 2.0**53, 0.5, -(2.0**63)) for n in EDGES for k in (1, 3)]
+    for k in (0, 1, 7):
+        rows = s.encode(configs[k:] + configs[:k])
+        expected = [fn(Config(c, {})) for c in configs[k:] + configs[:k]]
+        assert s.columns(rows)["d"].tolist() == expected == [c["d"] for c in s.decode(rows)]
+        assert s.require(lambda p: p.d > 2**54).feasible(rows).tolist() == [v > 2**54 for v in expected]
+
+
+@pytest.mark.parametrize("fn", [lambda p: p.n >> p.k, lambda p: p.n << p.k, lambda p: 1 << p.k, lambda p: p.n >> -1])
+def test_a_shift_by_a_negative_number_is_an_error_wherever_its_row_is(fn):
+    s = hf.Space({"n": hf.Int(0, 9), "k": hf.Int(-1, 3)})
+    rows = s.encode([{"n": 8, "k": k} for k in (1, 2, -1, 3, 0)])
+    for order in ([0, 1, 2, 3, 4], [2, 0, 1], [0, 1, 2]):
+        for q in (s.require(fn), s.require(fn).compile()):
+            with pytest.raises(ValueError, match="requirement 1: the function failed with ValueError: negative shift count"):
+                q.feasible(rows[order])
+        with pytest.raises(ValueError, match="derived parameter 'd': the function failed with ValueError: negative shift count"):
+            s.derive("d", fn).columns(rows[order])
+
+
 def is_absent(value):
     return value is None
 
