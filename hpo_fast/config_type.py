@@ -437,6 +437,11 @@ def _ne(a, b):
 def _contains(options, choice):
     if not isinstance(options, types.BaseTuple):
         return None
+    if isinstance(choice, (types.Number, types.Boolean)) and len(set(map(types.unliteral, options.types))) > 1:   # numba has them of one type
+        found = register_jitable(lambda options, choice: False)
+        for k in (k for k, kind in enumerate(options.types) if not isinstance(kind, (types.NoneType, types.UnicodeType, types.StringLiteral))):
+            found = _or_equal_to(k, found)
+        return lambda options, choice: found(options, choice)
     if not isinstance(choice, ChoiceType):
         return None
     items = [_literal(kind) for kind in options.types]

@@ -141,6 +141,10 @@ GROUPS = {
         lambda p: p.drop is None or p.drop < 0.3,
         lambda p: p.drop == 0.5,
         lambda p: p.drop not in (None, 0.1),
+        lambda p: p.rate in (0.5, 2),
+        lambda p: p.rank not in (0.5, 2, 3, "auto", None),
+        lambda p: p.flag in (0.5, 1),
+        lambda p: p.rank in (p.rate, 3, p.shift),
         lambda p: p.drop is not None and 2 * p.drop + p.rank > 3,
     ],
     "inactive": [
