@@ -16,6 +16,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Before NumPy is imported: on cores that do other work too, BLAS threads that wait for each other slow small matrices down tenfold.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # No test asserts a time: hypothesis has a deadline of 200 ms for an example, where the variable CI does not say otherwise.
 hypothesis.settings.register_profile("untimed", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("untimed")
