@@ -393,7 +393,7 @@ def _may_invert(fn: Any, seen: set[int] | None = None) -> bool:
     function, read = _called_by(fn)
     if function is None:
         *read, fn = read
-        if fn in (operator.invert, operator.inv) or not (isinstance(fn, (np.ufunc, BuiltinFunctionType)) or getattr(fn, "__module__", "") == "builtins"):
+        if fn is operator.invert or fn is operator.inv or not (isinstance(fn, (np.ufunc, BuiltinFunctionType)) or getattr(fn, "__module__", "") == "builtins"):
             return True
     else:
         if "UNARY_INVERT" in _operations(function.__code__) or any(_INVERSE & set(code.co_names) for code in _codes(function.__code__)):

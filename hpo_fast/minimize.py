@@ -255,11 +255,8 @@ class _Loop:
         """After an exception: the values that there are. The first one is raised, so that others leave their trials pending."""
         for future, trial in self.running.items():
             if future.done() and not future.cancelled():
-                try:
-                    value = self.value(future.result)
-                except BaseException:
-                    continue
-                self.tell(trial, value)
+                with contextlib.suppress(BaseException):   # of fn, and where a callback told or forgot the trial
+                    self.tell(trial, self.value(future.result))
 
 
 def _bar(total: int) -> Any:

@@ -178,7 +178,10 @@ class Optimizer:
                 self._seen.erase(base)
             except (_core.SpaceExhausted, _core.Infeasible):   # what is given may leave completions that the sampler did not find
                 pass
-        return _core.complete_row(space.box, partial, base[0], self._seed, len(self._states), space.constraint, self._seen)
+        try:
+            return _core.complete_row(space.box, partial, base[0], self._seed, len(self._states), space.constraint, self._seen)
+        except _core.Infeasible:   # where completions are rare: with the draws that found one when it was enqueued
+            return _core.complete_row(space.box, partial, np.full(len(space), np.nan), self._seed, 0, space.constraint, self._seen)
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
@@ -518,7 +521,7 @@ class Optimizer:
         self._history.append(arrays["numbers"], arrays["rows"], arrays["values"])
         values = arrays["values"] if self._direction == "minimize" else -arrays["values"]
         self._best = None if np.isnan(values).all() else int(np.nanargmin(values))
-        self._seen.insert(arrays["rows"])
+        self._seen.insert(self._space.box.recode(arrays["rows"]))   # a sampler of the user's may have left them as they were drawn
         self._seen.insert(arrays["pending_rows"])
         infos = [TrialInfo(*info) for info in meta["infos"]]
         for number, row, params, info in zip(

@@ -89,6 +89,23 @@ def test_other_exceptions_propagate_with_the_history(n_jobs, catch):
     opt.tell(opt.pending[0], 1.0)
 
 
+def test_values_are_kept_though_a_callback_forgot_a_trial_and_failed():
+    together = threading.Barrier(4)
+
+    def fn(params):
+        together.wait()
+        return params["n"]
+
+    def callback(opt, trial):
+        opt.forget(next(t for t in opt.pending if t.number != trial.number))
+        raise RuntimeError("no disk")
+
+    with pytest.raises(RuntimeError, match="no disk") as caught:
+        hf.minimize(fn, SPACE, 4, "random", n_jobs=4, callbacks=[callback])
+    opt = caught.value.hpo_fast_optimizer
+    assert len(opt.history) == 3 and opt.pending == []
+
+
 class Now(Executor):
     """Runs what is submitted at once: the results of all workers come together."""
 

@@ -48,6 +48,41 @@ def test_what_another_search_found_is_not_suggested(sampler):
     assert not any(row.tobytes() in {r.tobytes() for r in rows} for row in hf.suggest(space, rows, np.arange(100.0), n=100, sampler=sampler, seed=3))
 
 
+@pytest.mark.parametrize("sampler", [*SAMPLERS, hf.samplers.Grid(resolution=7)], ids=str)
+def test_the_row_of_a_trial_is_that_of_its_configuration(sampler):
+    space = hf.Space({"x": hf.Float(1e-3, 9, log=True), "y": hf.Float(0.11, 0.42)})
+    opt = hf.Optimizer(space, sampler)
+    trials = opt.ask(49)
+    assert not any(opt.enqueue(trial.params) for trial in trials)
+    opt.tell(trials, range(49))
+    np.testing.assert_array_equal(opt.history.rows, space.encode([trial.params for trial in trials]))
+
+
+def test_what_enqueue_accepted_is_asked_though_completions_are_rare():
+    space = hf.Space({name: hf.Float(0, 1) for name in "abc"}).require(lambda p: (p.b - 0.3) ** 2 + (p.c - 0.6) ** 2 < 1e-5)
+    accepted = 0
+    for seed in range(12):
+        opt = hf.Optimizer(space, "random", seed=seed)
+        opt.add({"a": 0.5, "b": 0.3, "c": 0.6}, 1.0)
+        try:
+            opt.enqueue({"a": 0.25})
+        except ValueError:
+            continue
+        accepted += 1
+        assert opt.ask()["a"] == 0.25
+    assert accepted > 2
+
+
+def test_the_last_completions_of_many_are_found():
+    space = hf.Space({"n": hf.Int(1, 3000), "z": hf.Categorical(["a", "b"])})
+    for seed in range(5):
+        opt = hf.Optimizer(space, "random", seed=seed)
+        for n in range(1, 3000):
+            opt.add({"n": n, "z": "a"}, 1.0)
+        opt.enqueue({"z": "a"})
+        assert opt.ask().params == {"n": 3000, "z": "a"}
+
+
 def test_floats_of_few_values_are_suggested_once_each():
     opt = hf.Optimizer(hf.Space({"x": hf.Float(1.0, 1.0 + 1e-15)}), "random")
     values = [trial["x"] for trial in opt.ask(10)]

@@ -193,9 +193,8 @@ void complete_row(const Box& box, const double* partial, const double* base, std
             if (settle(box, feasible, seen, out)) return;
         }
         attempt += static_cast<std::uint32_t>(count);
-        if (any_feasible && attempt > kChunk) throw SpaceExhausted("every completion at hand of the given parameters has been suggested or told");
     }
-    throw_infeasible(kMaxCompletions);
+    throw_none(kMaxCompletions, any_feasible);
 }
 
 }  // namespace hpo

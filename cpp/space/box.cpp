@@ -228,7 +228,7 @@ double Box::encode(std::size_t j, double raw) const {
     }
     if (s.width == 0.0) return 0.5;
     // By the formula, which the rounding of its quotient puts some bits beside, and then by Newton's steps to where decode() gives `raw`
-    // itself. If it nowhere does (near 0 there are more floats than encoded values), what it gives nearby is encoded in turn.
+    // itself. If it does not nearby (around 0 there are more floats than encoded values), what it gives there is encoded in turn.
     double u = 0.5;
     for (int pass = 0; pass < kPasses; ++pass) {
         u = std::clamp(((c.log ? std::log(raw) : raw) - s.offset) / s.width, 0.0, 1.0) + 0.0;   // not -0
@@ -236,6 +236,14 @@ double Box::encode(std::size_t j, double raw) const {
         for (int step = 0; step < kSteps && x != raw; ++step) {
             u = std::clamp(u + (c.log ? (raw - x) / x : raw - x) / s.width, 0.0, 1.0);
             x = decode(j, u);
+        }
+        for (const int away : {1, -1, 2, -2}) {   // which rounding may have stepped over
+            if (x == raw) break;
+            double near = u;
+            for (int k = 0; k < std::abs(away); ++k) near = std::clamp(std::nextafter(near, away > 0 ? 2.0 : -1.0), 0.0, 1.0);
+            if (decode(j, near) != raw) continue;
+            u = near;
+            x = raw;
         }
         if (x == raw) break;
         raw = x;

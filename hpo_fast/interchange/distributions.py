@@ -43,9 +43,9 @@ def multiples(low: float, high: float, q: float, prior: Prior | None = None) -> 
 
 def log_multiples(low: float, high: float, q: float) -> Parameter:
     """:func:`multiples` on a log scale: an Int with ``log=True`` if `q` is 1, else an Ordinal whose prior says how likely each is."""
-    first, last = _multiples(low, high, q)
     if not 0 < low <= high:
         raise ValueError(f"the bounds {low!r} and {high!r} of a logarithmic range must be positive, and in order")
+    first, last = _multiples(low, high, q)
     if q == 1 and first > 0:
         return Int(first, last, log=True)
     if last - first >= MANY:

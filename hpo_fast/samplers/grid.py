@@ -78,7 +78,7 @@ class _GridEngine:
         found, positions = np.empty((0, len(grid.space))), list[int]()
         block = max(16, min(n, 2**14))
         while len(positions) < n and at < min(grid.size, barren_end):
-            rows = grid.core.rows(at, min(block, grid.size - at, barren_end - at))
+            rows = grid.space.box.recode(grid.core.rows(at, min(block, grid.size - at, barren_end - at)))
             feasible = np.ones(len(rows), dtype=bool) if grid.constraint is None else grid.constraint(rows)
             new = np.flatnonzero(feasible & ~seen.contains(rows))[: n - len(positions)]
             found = np.concatenate([found, rows[new]])

@@ -178,7 +178,7 @@ def test_a_completion_is_new_and_feasible():
         seen.insert(row[None])
         found.append(level_tuples(box, row[None])[0])
     assert sorted(found) == [(1.0, 0.0), (1.0, 1.0), (1.0, 2.0)]
-    with pytest.raises(_core.SpaceExhausted, match="given parameters"):
+    with pytest.raises(_core.SpaceExhausted, match="tries found"):
         complete(columns, partial, number=3, seen=seen, feasible=lambda rows: rows[:, 1] < 0.75)
 
 
