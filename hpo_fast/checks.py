@@ -57,6 +57,11 @@ def check_flag(owner: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
+def plain(value: Any) -> Any:
+    """A NumPy truth value, number or text as Python's own, anything else as it is."""
+    return value.item() if isinstance(value, (np.bool_, np.integer, np.floating, np.str_)) else value
+
+
 def check_config(params: Any) -> Mapping[str, Any]:
     """A configuration, whose names and values are not looked at, or an error that says what one is."""
     if not isinstance(params, Mapping):

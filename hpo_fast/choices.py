@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hpo_fast.checks import check_number
+from hpo_fast.checks import check_number, plain
 from hpo_fast.parameters import CATEGORICAL, NO_DEFAULT, ORDERED, Condition, Parameter
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")   # in a repr
@@ -43,7 +43,7 @@ class _Choices(Parameter):
             raise TypeError(f"{owner}: choices={self.choices!r} must be a list of choices, e.g. {owner}(['a', 'b'])")
         if isinstance(self.choices, (set, frozenset)):
             raise TypeError(f"{owner}: choices={self.choices!r} is a set, whose order changes from run to run: give a list")
-        choices = tuple(self.choices)
+        choices = tuple(map(plain, self.choices))   # NumPy's have no JSON form, and compiled functions do not know them
         object.__setattr__(self, "choices", choices)
         if not choices:
             raise ValueError(f"{owner}: choices is empty: give at least one choice")
@@ -162,7 +162,7 @@ class Categorical(_Choices):
     Parameters
     ----------
     choices : sequence of hashable
-        At least one; ``1``, ``1.0`` and ``True`` are three different choices.
+        At least one; ``1``, ``1.0`` and ``True`` are three different choices. NumPy's scalars become Python's.
     default : optional
         A good known choice: tried first.
     prior : sequence or dict of float, optional

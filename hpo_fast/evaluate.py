@@ -11,6 +11,7 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.choices import Categorical, Ordinal
+from hpo_fast.encoding import Encoding
 from hpo_fast.functions import Columns, Config, Function, FunctionError, column
 from hpo_fast.parameters import Parameter
 
@@ -26,10 +27,8 @@ class Functions:
 
     Parameters
     ----------
-    parameters : dict of str to Parameter
-        The searched parameters, in column order.
-    box, codec : _core.Box, _core.Codec
-        Their encoding.
+    encoding : Encoding
+        Of the searched parameters.
     derived : dict of str to Function
         Each sees those before it, a requirement sees them all.
     requirements : tuple of Function
@@ -37,26 +36,25 @@ class Functions:
 
     def __init__(
         self,
-        parameters: dict[str, Parameter],
-        box: _core.Box,
-        codec: _core.Codec,
+        encoding: Encoding,
         derived: dict[str, Function] | None = None,
         requirements: tuple[Function, ...] = (),
     ) -> None:
-        self.parameters, self.box, self.codec = parameters, box, codec
+        self.encoding = encoding
+        self.parameters, self.box, self.codec = encoding.parameters, encoding.box, encoding.codec
         self.derived, self.requirements = derived or {}, requirements
-        self.names = dict.fromkeys([*parameters, *self.derived])   # as sets in order: of all, and of what a derived parameter sees
-        self.before = {name: dict.fromkeys([*parameters, *list(self.derived)[:k]]) for k, name in enumerate(self.derived)}
+        self.names = dict.fromkeys([*self.parameters, *self.derived])   # as sets in order: of all, and of what a derived parameter sees
+        self.before = {name: dict.fromkeys([*self.parameters, *list(self.derived)[:k]]) for k, name in enumerate(self.derived)}
         self._native: _core.Constraint | None = None
         self._asked = 0.0
 
     def with_derived(self, name: str, function: Function) -> Functions:
         """These functions and one more derived parameter."""
-        return Functions(self.parameters, self.box, self.codec, {**self.derived, name: function}, self.requirements)
+        return Functions(self.encoding, {**self.derived, name: function}, self.requirements)
 
     def with_requirement(self, function: Function) -> Functions:
         """These functions and one more requirement."""
-        return Functions(self.parameters, self.box, self.codec, self.derived, (*self.requirements, function))
+        return Functions(self.encoding, self.derived, (*self.requirements, function))
 
     def description(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """(name, fn, vectorized) of what is derived and (fn, vectorized) of what is required: the arguments to make them again."""
@@ -84,7 +82,7 @@ class Functions:
         if self.requirements and self._native is None:
             kernels = [self.native(f, "truth") for f in self.requirements]
             # Rows at which native code gives up go to a twin that holds no native code: no cycle of references through the core.
-            twin = Functions(self.parameters, self.box, self.codec, self.derived, self.requirements)
+            twin = Functions(self.encoding, self.derived, self.requirements)
             self._native = _core.Constraint(self.box, kernels, twin._evaluate)
 
     def native(self, function: Function, kind: Literal["truth", "score"]) -> NativeFunction:
@@ -147,6 +145,10 @@ class Functions:
             return self.searched(rows)
         table, everything = _Table(self, rows), np.arange(len(rows))
         return {name: table.column(name, everything) for name in self.names}
+
+    def column(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """One of :meth:`columns`; only what it is derived from is derived."""
+        return self.searched(rows)[name] if name in self.parameters else _Table(self, rows).column(name, np.arange(len(rows)))
 
     def searched(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns by name of rows (n, d), without the derived ones."""

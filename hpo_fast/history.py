@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_fast.space import Space
+from hpo_fast.space import Space, check_space
 
 
 class History:
     """Told trials in the order of telling.
 
-    ``history["lr"]`` is the column of a parameter (n,), searched or derived; `numbers`, `values`, `failed` and `rows` are
-    read-only views, not copies.
+    ``history["lr"]`` is the column of a parameter (n,), searched or derived. `numbers`, `values` and `rows` are read-only views,
+    not copies.
     """
 
     def __init__(self, space: Space) -> None:
-        if not isinstance(space, Space):
-            raise TypeError(f"space must be a Space, got {type(space).__name__}")
-        self._space = space
+        self._space = check_space(space)
         self._n = 0
         self._rows = np.empty((16, len(space)))
         self._values = np.empty(16)
@@ -63,10 +61,9 @@ class History:
         return self._view(self._rows)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        columns = self._space.columns(self.rows)
-        if name not in columns:
-            raise KeyError(f"no parameter {name!r}; there are {', '.join(columns)}")
-        return columns[name]
+        if name not in self._space and name not in self._space.derived:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join([*self._space.names, *self._space.derived])}")
+        return self._space.functions.column(name, self.rows)
 
     def _view(self, array: np.ndarray) -> np.ndarray:
         view = array[: self._n]

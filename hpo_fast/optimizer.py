@@ -14,8 +14,8 @@ from hpo_fast import samplers as _samplers
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.history import History
 from hpo_fast.samplers.base import Sampler, TrialInfo, check_seed
-from hpo_fast.space import Space
-from hpo_fast.targets import DIRECTIONS, observed, targets
+from hpo_fast.space import Space, check_space
+from hpo_fast.targets import check_direction, observed, targets
 from hpo_fast.trial import COMPLETE, FAILED, FORGOTTEN, PENDING, STATES, Trial
 
 
@@ -28,7 +28,7 @@ class Optimizer:
         What may be tried.
     sampler : str or Sampler, default "auto"
         "auto", "gp", "tpe", "random", "sobol", "grid", or an object such as ``hf.samplers.TPE(n_startup=20)``.
-    direction : {"minimize", "maximize"}
+    direction : {"minimize", "maximize"}, default "minimize"
         Whether small or large values are good.
     seed : int or None, default 0
         A suggestion is a pure function of (seed, trial number, history with its pending trials). None draws a seed.
@@ -42,8 +42,8 @@ class Optimizer:
 
     Notes
     -----
-    If parameters have defaults, the first trial is the default configuration, parameters without one completed by the
-    sampler. Every method may be called from any thread.
+    If any parameter has a default, the first trial is the default configuration; the sampler fills in the parameters without
+    one. Every method may be called from any thread.
 
     Examples
     --------
@@ -64,12 +64,8 @@ class Optimizer:
         seed: int | None = 0,
         threads: int = 1,
     ) -> None:
-        if not isinstance(space, Space):
-            raise TypeError(f"space must be a Space, got {type(space).__name__}: write Optimizer(hf.Space({{...}}))")
-        if direction not in DIRECTIONS:
-            raise ValueError(f"direction={direction!r} must be one of {', '.join(DIRECTIONS)}")
-        self._space = space
-        self._direction = direction
+        self._space = check_space(space)
+        self._direction = check_direction(direction)
         self._sampler = _samplers.make(sampler)
         self._seed = check_seed(seed)
         self._threads = check_int("threads", threads, 1, MAX_THREADS)
@@ -112,6 +108,9 @@ class Optimizer:
             If no configuration that satisfies the requirements could be found.
         TypeError, ValueError
             If `n` is not an integer of at least 1.
+        ValueError
+            If the function of a derived parameter raises. Nothing is asked then, and the next ask tries the same configuration
+            again: require what the function needs.
         """
         wanted = 1 if n is None else check_int("n", n, 1, MAX_BATCH)
         with self._lock:
@@ -336,8 +335,8 @@ class Optimizer:
         Raises
         ------
         ValueError, TypeError
-            If a parameter is unknown or has no such value, if one is derived though searched ones were left out, or no completion
-            satisfies the requirements.
+            If a parameter is unknown or has no such value, if one is derived though searched ones were left out, no completion
+            satisfies the requirements, or the function of a derived parameter raises for a complete configuration.
         """
         partial = self._space.encode_partial(params)
         try:
@@ -354,6 +353,7 @@ class Optimizer:
         complete = bool((np.isnan(completed) == np.isnan(partial)).all())
         if complete:
             space.check_feasible(partial)
+            space.params(partial)
         elif space.constraint is not None:
             _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
         key = partial.tobytes()
@@ -502,13 +502,13 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If `data` is damaged, of an unknown format, or of another space.
+            If `data` is damaged, of an unknown format, or of another space, or its sampler is not part of hpo_fast and not given.
         """
-        if not isinstance(space, Space):
-            raise TypeError(f"space must be a Space, got {type(space).__name__}")
-        meta, arrays = archive.read(data, space.fingerprint)
+        meta, arrays = archive.read(data, check_space(space).fingerprint)
         try:
             name, options = meta["sampler"]
+            if sampler is None and name not in _samplers.names():
+                raise ValueError(f"the sampler {name!r} is not part of hpo_fast: give it again, from_bytes(space, data, sampler=...)")
             opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
             opt._restore(meta, arrays)
         except (KeyError, IndexError, AttributeError) as error:

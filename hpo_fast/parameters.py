@@ -79,7 +79,8 @@ class Parameter:
             raise ValueError(
                 f"{self!r} already depends on {self.condition.parent!r}: let {parent!r} depend on it, or merge them into one parent"
             )
-        listed = list(values) if isinstance(values, (list, set, frozenset, range, np.ndarray)) else [values]
+        values = values.tolist() if isinstance(values, np.ndarray) else values
+        listed = list(values) if isinstance(values, (list, set, frozenset, range)) else [values]
         if not listed:
             raise ValueError(f"when({parent!r}, {values!r}): no value given, so the parameter could never exist")
         return replace(self, condition=Condition(parent, tuple(listed)))  # type: ignore[type-var]  # the four kinds are dataclasses

@@ -23,13 +23,13 @@ from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_flag, check_int
 from hpo_fast.executors import in_order
 from hpo_fast.functions import Function
 from hpo_fast.parameters import Parameter
-from hpo_fast.space import Space
+from hpo_fast.space import Space, check_space
 from hpo_fast.streams import Sobol, Stream
 
 FORMS = ("config", "columns", "rows")
 _SLICE_SECONDS = 0.25   # between two looks at the clock and at Ctrl-C
 _FIRST_SLICE = 2**16    # positions
-_BLOCK = 2**14          # positions that a function of whole blocks gets at a time
+_BLOCK = 2**14          # positions that a function of whole blocks gets at a time, from a multiple of it on
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,8 +145,8 @@ class _Job:
             raise ValueError(f"{error} at position {position}, {params}") from error.__cause__
 
     def _run_blocks(self, first: int, n: int, threads: int, found: _core.Scan) -> None:
-        def part(a: int) -> tuple[list[tuple[float, int]], int, int]:
-            rows = self.stream.core.rows(a, min(_BLOCK, first + n - a))
+        def part(a: int, b: int) -> tuple[list[tuple[float, int]], int, int]:
+            rows = self.stream.core.rows(a, b - a)
             kept = np.arange(len(rows)) if self.checked is None else np.flatnonzero(self.checked.feasible(rows))
             if self.score is None or len(kept) == 0:
                 return [], len(rows), len(kept)
@@ -155,12 +155,12 @@ class _Job:
             best = [(float(scores[i]), a + int(kept[i])) for i in order if scores[i] == scores[i]]
             return best, len(rows), len(kept)
 
-        starts = range(first, first + n, _BLOCK)
+        bounds = list(itertools.pairwise(_bounds(first, first + n, _BLOCK)))
         if threads == 1:
-            parts = [part(a) for a in starts]
+            parts = [part(a, b) for a, b in bounds]
         else:
             with ThreadPoolExecutor(threads) as pool:
-                parts = list(pool.map(part, starts))
+                parts = list(pool.map(part, *zip(*bounds, strict=True)))
         for best, seen, feasible in parts:
             found.add(best, seen, feasible)
 
@@ -236,19 +236,20 @@ def scan(
     minimize : bool, default True
         Whether small scores are good.
     threads : int, default 1
-        Of this process, or of each shard on `executor`, for which Ray reserves so many CPUs.
+        Of this process, or of each shard on `executor`, for which Ray reserves this many CPUs.
     start : int or ScanResult, default 0
-        The position to begin at; or the result of a scan that was interrupted, to go on from.
+        The position to begin at; or the result of a scan of the same stream that was interrupted, to go on from.
     progress : callable, optional
         Called with (positions read, positions in all) a few times a second.
     executor : concurrent.futures.Executor, dask.distributed.Client or the module ray, optional
         Where shards are scanned: ``executor=ray``, in the cluster that ``ray.init`` joined or, without it, in a local one. What is sent
-        there must pickle: functions that a module defines for processes, any for Dask and Ray. A shard whose worker dies is scanned
-        again and counted once: by Dask and Ray, as often as they are configured to; elsewhere, up to three times in all, after any
-        error but ValueError and TypeError. (A ProcessPoolExecutor does not outlive its workers: BrokenProcessPool.)
+        there must pickle: for processes functions defined in a module, for Dask and Ray any. If a worker dies, its shard is scanned
+        again and counted once: by Dask and Ray as often as they are configured to; elsewhere up to three times in all, after any
+        error except ValueError and TypeError. (A ProcessPoolExecutor does not outlive its workers: BrokenProcessPool.)
     shards : int, optional
-        Parts for `executor`, by default 64, of which 1,024 at most are submitted at a time: at least a few for each worker, and so
-        large that each takes a second or more.
+        How many parts the stream is split into for `executor`, 64 by default: at least a few per worker, but few enough that each
+        takes a second or more. At most 1,024 are submitted at a time. Where `score` takes whole blocks, a part is at least one block of
+        16,384 positions.
 
     Returns
     -------
@@ -289,7 +290,7 @@ def scan(
     checked = stream.space.require(where) if where is not None else stream.space if stream.constraint is not None else None
     job = _Job(stream, score, on, where, checked, top, check_flag("scan", "minimize", minimize))
     parts = check_int("shards", 64 if shards is None else shards, 1, MAX_BATCH)
-    key = (stream.size, top, job.minimize)
+    key = (stream.size, stream.fingerprint, top, job.minimize)
     found, first = _core.Scan(top), 0
     if isinstance(start, ScanResult):
         if start._key != key:
@@ -319,14 +320,20 @@ def scan(
     return result()
 
 
+def _bounds(first: int, end: int, step: int) -> list[int]:
+    """`first`, the multiples of `step` behind it and before `end`, `end`: the last digits of a surrogate's scores depend on what is asked together,
+    so where blocks begin must not depend on shards or on the clock."""
+    return [first, *range((first // step + 1) * step, end, step), end]
+
+
 def _here(job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any]) -> None:
     """Scan from `first` on in slices."""
     size, n = job.stream.size, _FIRST_SLICE
     while first < size:
-        n = min(n, size - first)
+        end = min((first + n) // _BLOCK * _BLOCK, size)
         began = time.perf_counter()
-        job.run(first, n, threads, found)
-        first += n
+        job.run(first, end - first, threads, found)
+        first = end
         report(first, size)
         n = max(_FIRST_SLICE, min(4 * n, int(n * _SLICE_SECONDS / max(time.perf_counter() - began, 1e-6))))
 
@@ -335,9 +342,10 @@ def _elsewhere(
     job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any], executor: Any, shards: int
 ) -> None:
     """Scan from `first` on in shards on an executor."""
-    job.kernels()   # an error is one here, and not one of each worker
     size = job.stream.size
     bounds = (first + (size - first) * k // shards for k in range(shards + 1))
+    if job.kernels() is None:   # an error is one here, and not one of each worker
+        bounds = (max(first, bound // _BLOCK * _BLOCK) if bound < size else size for bound in bounds)
     calls = ((a, b - a, threads) for a, b in itertools.pairwise(bounds) if a < b)
     with contextlib.closing(in_order(executor, _part, job, calls, threads)) as results:
         for best, seen, feasible in results:
@@ -384,21 +392,24 @@ def count(stream: Stream, where: Callable[[Any], Any] | None = None, *, threads:
 
 
 def feasible_fraction(space: Space, seed: int = 0, *, n: int = 100_000, threads: int = 1) -> float:
-    """The share of a space's configurations that satisfy its requirements, from `n` points of a Sobol sequence.
+    """How likely a configuration satisfies a space's requirements: the share of `n` points of a Sobol sequence.
+
+    Configurations are as likely as the sampler "random" takes them to be: uniform, or as the parameters' priors say.
 
     Parameters
     ----------
     space : Space
+        With its requirements.
     seed : int, default 0
+        Of the sequence.
     n : int, default 100000
         The error is about ``1 / sqrt(n)`` at most, usually far less.
     threads : int, default 1
+        The same number for any.
 
     Returns
     -------
     float
     """
-    if not isinstance(space, Space):
-        raise TypeError(f"space must be a Space, got {type(space).__name__}")
     n = check_int("n", n, 1)
-    return count(Sobol(space, n, seed), threads=threads) / n
+    return count(Sobol(check_space(space), n, seed), threads=threads) / n

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import MAX_THREADS, check_config, check_int
+from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.choices import Categorical, Ordinal, stable_repr
+from hpo_fast.encoding import Encoding
 from hpo_fast.evaluate import Functions
 from hpo_fast.functions import Function, same
 from hpo_fast.interchange import Interchange
-from hpo_fast.parameters import CATEGORICAL, NO_DEFAULT, REAL, Float, Int, Parameter, condition_levels
+from hpo_fast.parameters import NO_DEFAULT, Float, Int, Parameter, condition_levels
 from hpo_fast.space_json import Derived, Requirements, space_from_dict, space_to_dict
 
 __all__ = ["Categorical", "Float", "Int", "Ordinal", "Space"]
@@ -67,59 +68,20 @@ class Space(Interchange):
                 raise TypeError(f"parameter name {name!r} must be a non-empty string")
             if not isinstance(parameter, Parameter):
                 raise TypeError(f"parameter {name!r}: {parameter!r} must be a Float, Int, Categorical or Ordinal")
-        self._parameters = dict(parameters)
-        self._compile()
-
-    def _compile(self) -> None:
-        names = list(self._parameters)
-        columns = []
-        for name, p in self._parameters.items():
-            condition: dict[str, Any] = {}
-            if p.condition is not None:
-                parent = p.condition.parent
-                if parent not in self._parameters:
-                    raise ValueError(f"parameter {name!r}: its parent {parent!r} is not in the space; there are {', '.join(names)}")
-                try:
-                    condition["parent_levels"] = condition_levels(self._parameters[parent], p.condition.values)
-                except (TypeError, ValueError) as error:
-                    raise ValueError(
-                        f"parameter {name!r}: the condition {parent} in {list(p.condition.values)!r} cannot hold: {parent!r}: {error}"
-                    ) from None
-                condition["parent"] = names.index(parent)
-            if p.kind == REAL and p.levels == 0:
-                assert isinstance(p, Float)
-                columns.append(_core.Column(kind=REAL, log=p.log, low=p.low, high=p.high, prior=p.masses, **condition))
-            else:
-                log = isinstance(p, Int) and p.log
-                kind = CATEGORICAL if p.kind == CATEGORICAL else 1
-                first = float(p.low) if isinstance(p, Int) and log else 0.0
-                columns.append(_core.Column(kind=kind, log=log, levels=p.levels, first=first, prior=p.masses, **condition))
-        self._check_no_cycle()
-        self._box = _core.Box(columns)
-        self._grid = _core.Grid(self._box)
-        self._codec = _core.Codec(self._box, names, [p.reader for p in self._parameters.values()])
-        self._functions = Functions(self._parameters, self._box, self._codec)
-
-    def _check_no_cycle(self) -> None:
-        for name in self._parameters:
-            path = [name]
-            while (condition := self._parameters[path[-1]].condition) is not None:
-                if condition.parent in path:
-                    circle = " -> ".join([*path, condition.parent])
-                    raise ValueError(f"parameter {name!r}: its conditions form a circle ({circle}): one of them must be unconditional")
-                path.append(condition.parent)
+        self._encoding = Encoding(dict(parameters))
+        self._functions = Functions(self._encoding)
 
     # -- what it is -------------------------------------------------------------------------------------------------
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """The searched parameters by name, in column order (read-only)."""
-        return MappingProxyType(self._parameters)
+        return MappingProxyType(self._encoding.parameters)
 
     @property
     def names(self) -> list[str]:
         """Names of the searched parameters, in column order."""
-        return list(self._parameters)
+        return list(self._encoding.names)
 
     @property
     def derived(self) -> list[str]:
@@ -129,66 +91,63 @@ class Space(Interchange):
     @property
     def box(self) -> _core.Box:
         """The compiled space."""
-        return self._box
+        return self._encoding.box
 
     @property
     def grid(self) -> _core.Grid:
         """The finite space as a sequence of rows, before constraints."""
-        return self._grid
+        return self._encoding.grid
 
     @property
     def defaults(self) -> dict[str, Any]:
         """The defaults that can be tried together: a child's counts only where its parents' defaults let it exist."""
 
         def counts(name: str) -> bool:
-            p = self._parameters[name]
+            p = self._encoding.parameters[name]
             if p.default is NO_DEFAULT or p.condition is None:
                 return p.default is not NO_DEFAULT
-            parent = self._parameters[p.condition.parent]
+            parent = self._encoding.parameters[p.condition.parent]
             return counts(p.condition.parent) and parent.raw(parent.default) in condition_levels(parent, p.condition.values)
 
-        return {name: p.default for name, p in self._parameters.items() if counts(name)}
+        return {name: p.default for name, p in self._encoding.parameters.items() if counts(name)}
 
     @property
     def size(self) -> int | float:
         """Number of configurations before constraints: an int, or inf if a Float without step makes it infinite."""
-        return self._count()
-
-    def _count(self) -> int | float:
-        children: dict[str, list[str]] = {name: [] for name in self._parameters}
-        for name, p in self._parameters.items():
+        children: dict[str, list[str]] = {name: [] for name in self._encoding.parameters}
+        for name, p in self._encoding.parameters.items():
             if p.condition is not None:
                 children[p.condition.parent].append(name)
 
         def count(name: str) -> int | float:
-            p = self._parameters[name]
+            p = self._encoding.parameters[name]
             if p.levels == 0:
                 assert isinstance(p, Float)
                 return 1 if p.low == p.high else math.inf
             # Levels under which some child exists, each with its own product; all others count one.
             special: dict[int, int | float] = {}
             for child in children[name]:
-                condition = self._parameters[child].condition
+                condition = self._encoding.parameters[child].condition
                 assert condition is not None
                 below = count(child)
                 for level in condition_levels(p, condition.values):
                     special[level] = special.get(level, 1) * below
             return p.levels - len(special) + sum(special.values())
 
-        return math.prod(count(name) for name, p in self._parameters.items() if p.condition is None)
+        return math.prod(count(name) for name, p in self._encoding.parameters.items() if p.condition is None)
 
     def __len__(self) -> int:
-        return len(self._parameters)
+        return len(self._encoding.parameters)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._parameters
+        return name in self._encoding.parameters
 
     def __getitem__(self, name: str) -> Parameter:
-        return self._parameters[name]
+        return self._encoding.parameters[name]
 
     def __repr__(self) -> str:
         lines = []
-        for name, p in self._parameters.items():
+        for name, p in self._encoding.parameters.items():
             when = ""
             if p.condition is not None:
                 values = p.condition.values
@@ -204,7 +163,7 @@ class Space(Interchange):
         return self._functions.description() == other._functions.description() and self._description() == other._description()
 
     def __hash__(self) -> int:
-        return hash(tuple(self._parameters))
+        return hash(tuple(self._encoding.parameters))
 
     # -- functions of a configuration -------------------------------------------------------------------------------
 
@@ -235,7 +194,7 @@ class Space(Interchange):
         """
         if not isinstance(name, str) or not name:
             raise TypeError(f"derived parameter name {name!r} must be a non-empty string")
-        if name in self._parameters or name in self._functions.derived:
+        if name in self._encoding.parameters or name in self._functions.derived:
             raise ValueError(f"derived parameter {name!r}: the name is taken: choose another")
         return self._with(self._functions.with_derived(name, Function(fn, f"derived parameter {name!r}", vectorized)))
 
@@ -313,7 +272,7 @@ class Space(Interchange):
         -------
         array (n,) of bool
         """
-        rows = self._rows(rows)
+        rows = self._encoding.checked(rows)
         return np.ones(len(rows), dtype=bool) if self.constraint is None else self.constraint(rows)
 
     # -- rows and values --------------------------------------------------------------------------------------------
@@ -350,45 +309,18 @@ class Space(Interchange):
         return self._encode([params], complete=False)
 
     def _encode(self, configs: Sequence[Mapping[str, Any]], complete: bool) -> np.ndarray:
-        raw = np.full((len(configs), len(self)), np.nan)
-        for i, params in enumerate(configs):
-            check_config(params)
-            for name in params:
-                if name not in self._parameters and name not in self._functions.derived:
-                    raise ValueError(f"parameter {name!r} is not in the space; there are {', '.join([*self.names, *self._functions.derived])}")
-            for j, (name, p) in enumerate(self._parameters.items()):
-                if name in params:
-                    try:
-                        raw[i, j] = p.raw(params[name])
-                    except (TypeError, ValueError) as error:
-                        raise type(error)(f"parameter {name!r}: {error}") from None
-        rows = self._box.encode(raw)
-        active = self._box.active(rows)
-        incomplete = False
-        for j, (name, p) in enumerate(self._parameters.items()):
-            given = ~np.isnan(raw[:, j])
-            if p.condition is not None:
-                parent_known = ~np.isnan(rows[:, self.names.index(p.condition.parent)])
-                wrong = given & ~active[:, j] & (complete | parent_known)
-                if wrong.any():
-                    parent = configs[int(np.argmax(wrong))].get(p.condition.parent, "inactive itself")
-                    raise ValueError(f"parameter {name!r} does not exist while {p.condition.parent!r} is {parent!r}: leave it out")
-            missing = active[:, j] & ~given
-            if complete and missing.any():
-                raise ValueError(f"parameter {name!r} is missing from configuration {int(np.argmax(missing))}: give it a value")
-            incomplete = incomplete or bool(missing.any())
-        if incomplete:
-            for name in self._functions.derived:
-                if any(name in params for params in configs):
-                    raise ValueError(f"derived parameter {name!r} is computed: leave it out, and give the searched parameters that it depends on")
-        elif self._functions.derived:
+        derived = self._functions.derived
+        rows, incomplete = self._encoding.encode(configs, derived, complete)
+        if not incomplete:
             self._check_derived(configs, rows)
+        elif given := next((name for name in derived if any(name in params for params in configs)), None):
+            raise ValueError(f"derived parameter {given!r} is computed: leave it out, and give the searched parameters that it depends on")
         return rows
 
     def _check_derived(self, configs: Sequence[Mapping[str, Any]], rows: np.ndarray) -> None:
         for params, row in zip(configs, rows, strict=True):
             for name in self._functions.derived.keys() & params.keys():
-                computed = self._functions.config(self._codec.params(row[None])[0], row[None])[name]
+                computed = self._functions.config(self._encoding.codec.params(row[None])[0], row[None])[name]
                 # The row may stand for floats whose last bits are others, as a text of them shows: then those given count.
                 if not same(computed, params[name]) and not same(self._functions.config(params, row[None])[name], params[name]):
                     raise ValueError(f"derived parameter {name!r} is {params[name]!r} but its function gives {computed!r}: leave it out")
@@ -411,8 +343,8 @@ class Space(Interchange):
         ValueError
             If the shape is wrong, a value is outside the encoding, or an active parameter is NaN.
         """
-        rows = self._rows(rows)
-        configs: list[dict[str, Any]] = self._codec.params(rows)
+        rows = self._encoding.checked(rows)
+        configs: list[dict[str, Any]] = self._encoding.codec.params(rows)
         if self._functions.derived:
             for i, params in enumerate(configs):
                 config = self._functions.config(params, rows[i : i + 1])
@@ -421,7 +353,7 @@ class Space(Interchange):
 
     def params(self, rows: np.ndarray) -> list[dict[str, Any]]:
         """:meth:`decode` of rows that the core has made: nothing is checked."""
-        return self.decode(rows) if self._functions.derived else self._codec.params(rows)
+        return self.decode(rows) if self._functions.derived else self._encoding.codec.params(rows)
 
     def columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Values of rows as one array a parameter, derived ones included.
@@ -438,11 +370,11 @@ class Space(Interchange):
             an array of numbers if all are ints or all floats (float64 with NaN where there are inactive ones, if all are numbers), else of
             objects (None where inactive).
         """
-        return self._functions.columns(self._rows(rows))
+        return self._functions.columns(self._encoding.checked(rows))
 
     def read(self, stream: _core.Stream, first: int, n: int, threads: int) -> dict[str, np.ndarray]:
         """:meth:`columns` of positions [first, first + n) of a stream of the core, without the derived ones: made in place, without rows."""
-        return self._functions.values(self._codec.read(stream, first, n, threads))
+        return self._functions.values(self._encoding.codec.read(stream, first, n, threads))
 
     def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
         """Independent rows that satisfy the requirements: uniform, but for what the priors say.
@@ -468,7 +400,7 @@ class Space(Interchange):
             If a requirement holds for fewer than about one in a million configurations.
         """
         n, seed, first = check_int("n", n, 0), check_int("seed", seed, 0), check_int("first", first, 0)
-        return _core.uniform_rows(self._box, seed, first, n, self.constraint, check_int("threads", threads, 1, MAX_THREADS))
+        return _core.uniform_rows(self._encoding.box, seed, first, n, self.constraint, check_int("threads", threads, 1, MAX_THREADS))
 
     def validate(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration in canonical form: values of the declared types, derived parameters added.
@@ -493,34 +425,9 @@ class Space(Interchange):
 
     def check_feasible(self, rows: np.ndarray) -> None:
         """ValueError that names the requirement and the configuration, if one is violated."""
-        for i, params in enumerate(self._codec.params(rows)):
+        for i, params in enumerate(self._encoding.codec.params(rows)):
             if (f := self._functions.violated(params, rows[i : i + 1])) is not None:
                 raise ValueError(f"{params!r} violates {f.role} ({getattr(f.fn, '__qualname__', f.fn)}): change it until the function is true")
-
-    def _rows(self, rows: object) -> np.ndarray:
-        """`rows` as a checked array (n, d)."""
-        try:
-            rows = np.asarray(rows)
-            if rows.dtype.kind == "c":
-                raise TypeError
-            rows = rows.astype(np.float64, copy=False)
-        except (TypeError, ValueError, OverflowError):
-            raise TypeError(f"rows must be an array of numbers (n, {len(self)}), got {type(rows).__name__}") from None
-        if rows.ndim != 2 or rows.shape[1] != len(self):
-            raise ValueError(f"rows must have shape (n, {len(self)}), got {rows.shape}")
-        for j, (name, p) in enumerate(self._parameters.items()):
-            top = p.levels - 1 if p.kind == CATEGORICAL else 1
-            column = rows[:, j]
-            if ((column < 0) | (column > top)).any():
-                raise ValueError(f"rows: column {j} ({name!r}) must lie in [0, {top}], got {column[(column < 0) | (column > top)][0]!r}")
-            if p.kind == CATEGORICAL and (part := column % 1 > 0).any():
-                raise ValueError(f"rows: column {j} ({name!r}) holds the index of a choice, got {column[part][0]!r}")
-        wrong = np.isnan(rows) == self._box.active(rows)
-        if wrong.any():
-            i, j = (int(k[0]) for k in np.nonzero(wrong))
-            what = "NaN though it is active" if np.isnan(rows[i, j]) else f"{rows[i, j]!r} though it is inactive (NaN expected)"
-            raise ValueError(f"rows: row {i}, column {j} ({self.names[j]!r}) is {what}")
-        return rows
 
     # -- storage ----------------------------------------------------------------------------------------------------
 
@@ -536,7 +443,7 @@ class Space(Interchange):
         ValueError
             If a choice has no JSON form: only None, bool, int, float, str and tuples of them have.
         """
-        return space_to_dict(self._parameters, *self._functions.description())
+        return space_to_dict(self._encoding.parameters, *self._functions.description())
 
     @classmethod
     def from_dict(
@@ -586,12 +493,19 @@ class Space(Interchange):
     def _description(self) -> list[list[Any]]:
         """What tells two spaces apart, but for the functions. Conditions by level: a set of values has no fixed order."""
         return [
-            [name, stable_repr(p), p.condition and [p.condition.parent, condition_levels(self._parameters[p.condition.parent], p.condition.values)]]
-            for name, p in self._parameters.items()
+            [name, stable_repr(p), p.condition and [p.condition.parent, condition_levels(self._encoding.parameters[p.condition.parent], p.condition.values)]]
+            for name, p in self._encoding.parameters.items()
         ]
 
     def __reduce__(self) -> Any:
-        return (Space._from_parts, (self._parameters, *self._functions.description()))
+        return (Space._from_parts, (self._encoding.parameters, *self._functions.description()))
+
+
+def check_space(space: Any) -> Space:
+    """The space itself, or a TypeError that says what one is."""
+    if not isinstance(space, Space):
+        raise TypeError(f"space must be a Space, got {type(space).__name__}: write hf.Space({{...}})")
+    return space
 
 
 def _short(p: Parameter) -> str:

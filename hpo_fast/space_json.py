@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hpo_fast.checks import plain
 from hpo_fast.choices import Categorical, Ordinal
 from hpo_fast.parameters import NO_DEFAULT, Float, Int, Parameter
 from hpo_fast.priors import Prior, prior_from_dict, prior_to_dict
@@ -106,7 +107,8 @@ def parameter_from_dict(data: dict[str, Any]) -> Parameter:
 
 
 def _json_value(value: Any) -> Any:
-    """A choice as JSON that :func:`_from_json_value` turns back into the same value and type."""
+    """A choice as JSON that :func:`_from_json_value` turns back into the same value and type, of NumPy's scalars Python's."""
+    value = plain(value)
     if value is None or isinstance(value, (bool, str)) or type(value) is int:
         return value
     if isinstance(value, float):

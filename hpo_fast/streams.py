@@ -22,7 +22,7 @@ from hpo_fast import _core
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.functions import joined
 from hpo_fast.parameters import REAL
-from hpo_fast.space import Space
+from hpo_fast.space import Space, check_space
 
 _CHUNK = 2**14
 """Configurations that are held at a time while many are read."""
@@ -81,6 +81,11 @@ class Stream:
     def size(self) -> int:
         """Number of positions, exact at any magnitude."""
         return self._layers[0][2]
+
+    @property
+    def fingerprint(self) -> tuple[Any, ...]:
+        """What its configurations depend on, but for the space's functions: two streams with the same one read the same."""
+        return (type(self).__name__, self._space.fingerprint, *self._args[1:], self._layers)
 
     @property
     def core(self) -> _core.Stream:
@@ -225,7 +230,7 @@ class Stream:
         array (n,) of int64
             Of Python ints where `b` is beyond 64 bits.
         """
-        a, b, _ = self._checked(a, b, 1)
+        a, b, _ = self._checked(a, b, 1, in_memory=self._constraint is None)
         dtype = np.int64 if b < 2**63 else object
         if self._constraint is None:
             return np.arange(b - a).astype(dtype) + a
@@ -369,8 +374,7 @@ class Grid(Stream):
     """
 
     def __init__(self, space: Space, resolution: int | Mapping[str, int] | None = None, where: Callable[[Any], Any] | None = None) -> None:
-        space = _space(space)
-        levels = _levels(space, resolution)
+        levels = _levels(check_space(space), resolution)
         if where is not None:
             space = space.require(where)
         base = _core.Grid(space.box, levels)
@@ -419,7 +423,7 @@ class Grid(Stream):
 
 
 class Uniform(Stream):
-    """Independent uniform configurations (in the logarithm with ``log=True``).
+    """Independent configurations: uniform (in the logarithm with ``log=True``), or as the parameters' priors say.
 
     Parameters
     ----------
@@ -438,12 +442,12 @@ class Uniform(Stream):
     """
 
     def __init__(self, space: Space, n: int, seed: int = 0) -> None:
-        space, n, seed = _space(space), check_int("n", n, 0), check_int("seed", seed, 0)
-        self._start(space, (n, seed), _core.UniformStream(space.box, n, seed, space.constraint), None)
+        n, seed = check_int("n", n, 0), check_int("seed", seed, 0)
+        self._start(check_space(space), (n, seed), _core.UniformStream(space.box, n, seed, space.constraint), None)
 
 
 class Sobol(Stream):
-    """The scrambled Sobol sequence: points more evenly spread than random ones.
+    """The scrambled Sobol sequence: points more evenly spread than random ones, as densely as the parameters' priors say.
 
     Parameters
     ----------
@@ -467,18 +471,12 @@ class Sobol(Stream):
     """
 
     def __init__(self, space: Space, n: int, seed: int = 0) -> None:
-        space, n, seed = _space(space), check_int("n", n, 0, 2**32), check_int("seed", seed, 0)
-        self._start(space, (n, seed), _core.SobolStream(space.box, n, seed), space.constraint)
+        n, seed = check_int("n", n, 0, 2**32), check_int("seed", seed, 0)
+        self._start(check_space(space), (n, seed), _core.SobolStream(space.box, n, seed), space.constraint)
 
 
 def _rebuild(kind: type[_S], args: tuple[Any, ...], layers: tuple[tuple[int, int, int, int | None, int], ...]) -> _S:
     return kind(*args)._view(layers)
-
-
-def _space(space: Space) -> Space:
-    if not isinstance(space, Space):
-        raise TypeError(f"space must be a Space, got {type(space).__name__}: write hf.Space({{...}})")
-    return space
 
 
 def _levels(space: Space, resolution: int | Mapping[str, int] | None) -> list[int]:

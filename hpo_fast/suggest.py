@@ -10,8 +10,8 @@ from hpo_fast import _core
 from hpo_fast import samplers as _samplers
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.samplers.base import Sampler
-from hpo_fast.space import Space
-from hpo_fast.targets import DIRECTIONS, targets
+from hpo_fast.space import Space, check_space
+from hpo_fast.targets import check_direction, targets
 
 
 def observations(space: Space, X: Any, y: Any, direction: str) -> tuple[np.ndarray, np.ndarray]:
@@ -20,9 +20,7 @@ def observations(space: Space, X: Any, y: Any, direction: str) -> tuple[np.ndarr
     values = _numbers("y", y)
     if values.shape != (len(rows),):
         raise ValueError(f"y must have shape ({len(rows)},), one value for each row of X, got {values.shape}")
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r} must be one of {', '.join(DIRECTIONS)}")
-    return rows, targets(np.where(np.isfinite(values), values, np.nan), direction)
+    return rows, targets(np.where(np.isfinite(values), values, np.nan), check_direction(direction))
 
 
 def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
@@ -33,11 +31,9 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
     ValueError
         If the shape is wrong, a value is not finite where a parameter is active, or lies outside what is encoded.
     """
-    if not isinstance(space, Space):
-        raise TypeError(f"space must be a Space, got {type(space).__name__}: write hf.Space({{...}})")
-    array = _numbers(name, rows)
-    if array.ndim != 2 or array.shape[1] != len(space):
-        raise ValueError(f"{name} must have shape (n, {len(space)}), encoded rows as of space.encode, got {array.shape}")
+    d, array = len(check_space(space)), _numbers(name, rows)
+    if array.ndim != 2 or array.shape[1] != d:
+        raise ValueError(f"{name} must have shape (n, {d}), encoded rows as of space.encode, got {array.shape}")
     snapped = space.box.snap(array)
     wrong = ~(np.abs(snapped - array) <= 1e-9)   # and where one of them is NaN
     if wrong.any():
@@ -76,6 +72,7 @@ def suggest(
     Parameters
     ----------
     space : Space
+        What may be tried.
     X : array (n_obs, d)
         Encoded configurations (``space.encode``), in the order in which they were told.
     y : array (n_obs,)
@@ -85,9 +82,13 @@ def suggest(
     n : int, default 1
         How many.
     sampler : str or Sampler, default "auto"
+        As for :class:`Optimizer`.
     seed : int, default 0
-    direction : {"minimize", "maximize"}
+        The same seed and the same arrays give the same rows.
+    direction : {"minimize", "maximize"}, default "minimize"
+        Whether small or large values are good.
     threads : int, default 1
+        The same bits for any number.
 
     Returns
     -------

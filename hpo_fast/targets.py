@@ -11,6 +11,13 @@ DIRECTIONS = ("minimize", "maximize")
 WARPS = ("half-rank", "rank", "standard")
 
 
+def check_direction(direction: str) -> str:
+    """The direction itself, or a ValueError."""
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r} must be one of {', '.join(DIRECTIONS)}")
+    return direction
+
+
 def observed(value: Any) -> float:
     """A told value as a float; NaN if it stands for a failed trial (None, NaN or infinite).
 

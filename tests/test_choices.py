@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -75,6 +76,16 @@ def test_choices_can_come_from_any_ordered_iterable():
     assert hf.Categorical(range(3)) == hf.Categorical([0, 1, 2])
     assert hf.Ordinal(str(i) for i in range(2)).choices == ("0", "1")
     assert hf.Ordinal(np.array([8, 16]).tolist()).choices == (8, 16)
+
+
+@pytest.mark.parametrize("choices", [np.array([8, 16]), np.array([0.5, 1.5]), np.array(["a", "b"]), np.array([False, True]), [np.int8(1), np.float32(0.5)]])
+def test_choices_of_numpy_are_those_of_python(choices):
+    space = hf.Space({"c": hf.Ordinal(choices, default=choices[0]), "x": hf.Float(0, 1).when("c", choices[:1])}).require(lambda p: p.c == p.c).compile()
+    again = hf.Space.from_dict(json.loads(json.dumps(space.to_dict())), requirements=[lambda p: True])
+    assert again["c"] == space["c"] and again["x"] == space["x"] and again.defaults == {"c": choices[0]}
+    for k, choice in enumerate(choices):
+        assert exact(space["c"].choices[k], choice.item()) and space["c"].raw(choice) == k
+    assert exact(again["x"].condition.values, (choices[0].item(),))
 
 
 def test_none_can_be_the_default_choice():

@@ -24,7 +24,7 @@ PYTHON_STACK = ["cli", "adapters.*", "adapters.presence", "adapters.ray_param_sp
 PYTHON_STACK += ["__init__", "minimize", "optimizer", "archive", "trial", "surrogate", "suggest", "scan"]
 PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
 PYTHON_STACK += ["executors", "history", "targets", "streams", "arrow", "space", "space_json", "evaluate", "native", "config_type", "arithmetic", "functions"]
-PYTHON_STACK += ["interchange.__init__", "interchange.*", "interchange.distributions", "interchange.conditions"]
+PYTHON_STACK += ["encoding", "interchange.__init__", "interchange.*", "interchange.distributions", "interchange.conditions"]
 PYTHON_STACK += ["choices", "parameters", "priors", "checks", "_core"]
 
 

@@ -45,3 +45,16 @@ def test_views_are_read_only_and_no_copies():
 def test_unknown_columns(name):
     with pytest.raises(KeyError, match=r"no parameter .*; there are x"):
         hf.History(hf.Space({"x": hf.Float(0, 1)}))[name]
+
+
+def test_a_column_needs_only_what_it_is_made_of():
+    asked = []
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)}).derive("a", lambda p: p.x).derive("b", lambda p: asked.append(p) or 2 * p.a)
+    history = hf.History(space)
+    history.append(np.arange(2), space.sample(2, seed=0), np.zeros(2))
+    np.testing.assert_array_equal(history["x"], space.sample(2, seed=0)[:, 0])
+    np.testing.assert_array_equal(history["a"], history["x"])
+    assert not asked
+    np.testing.assert_array_equal(history["b"], 2 * history["x"])
+    with pytest.raises(KeyError, match="no parameter 'c'; there are x, y, a, b"):
+        history["c"]

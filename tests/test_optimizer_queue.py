@@ -284,3 +284,10 @@ def test_minus_zero_is_zero():
     opt = hf.Optimizer(hf.Space({"x": hf.Float(0, 1)}), hf.samplers.Grid(resolution=3))
     opt.add({"x": -0.0}, 1.0)
     assert [t["x"] for t in opt.ask(2)] == [0.5, 1.0]
+
+
+def test_what_is_enqueued_must_have_its_derived_parameters():
+    opt = hf.Optimizer(hf.Space({"x": hf.Int(0, 9)}).derive("inverse", lambda p: 1 / (p.x - 3)).require(lambda p: p.x >= 0), "sobol")
+    with pytest.raises(ValueError, match=r"'inverse'.*ZeroDivisionError"):
+        opt.enqueue({"x": 3})
+    assert opt.enqueue({"x": 5}) and opt.ask().params == {"x": 5, "inverse": 0.5}

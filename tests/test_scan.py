@@ -102,6 +102,21 @@ def test_a_surrogate_scores_a_stream():
     assert result.indices.tolist() == np.argsort(-values, kind="stable")[:3].tolist()
 
 
+def test_what_a_surrogate_scores_does_not_depend_on_shards_or_the_clock(monkeypatch):
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    X = space.sample(40, seed=0)
+    model = hf.surrogate(space, X, ((X - 0.3) ** 2).sum(axis=1))
+    stream = hf.Sobol(space.require(lambda p: p.x < 0.003), 100_000, seed=5)   # about 50 of a block, near the 40 from which on it is computed otherwise
+    want = hf.scan(stream, model.mean, on="rows", top=300)
+    for slice_, start, shards in ((2**16, 0, 7), (20_000, 0, None), (50_000, 0, 64), (2**16, 0, 1)):
+        monkeypatch.setattr(sys.modules["hpo_fast.scan"], "_FIRST_SLICE", slice_)
+        with ThreadPoolExecutor(2) as pool:
+            got = hf.scan(stream, model.mean, on="rows", top=300, start=start, executor=None if shards is None else pool, shards=shards)
+        assert got.scores.tolist() == want.scores.tolist() and got.indices.tolist() == want.indices.tolist() and got.n_seen == stream.size
+    with ThreadPoolExecutor(2) as pool:
+        assert hf.scan(stream, model.mean, on="rows", start=20_000, executor=pool, shards=9).n_seen == 80_000
+
+
 def test_derived_parameters_and_vectorised_requirements():
     space = tiles().derive("area", lambda p: p.a * p.b).require(lambda p: p["area"] >= 40, vectorized=True)
     grid = hf.Grid(space, 3)
@@ -145,8 +160,10 @@ def test_an_interrupted_scan_returns_what_it_has_and_goes_on():
     rest = hf.scan(grid, score, start=part)
     whole = hf.scan(grid, score)
     assert (rest.indices == whole.indices).all() and rest.n_seen == whole.n_seen == grid.size and rest.complete
-    with pytest.raises(ValueError, match="another stream"):
-        hf.scan(grid, score, start=part, top=3)
+    shifted = hf.Grid(hf.Space({k: hf.Int(100, 299) for k in "abc"}))
+    for stream, top in ((grid, 3), (shifted, 10), (grid.shuffled(), 10), (grid[::-1], 10)):
+        with pytest.raises(ValueError, match="another stream"):
+            hf.scan(stream, score, start=part, top=top)
 
 
 @pytest.mark.parametrize("on", ["config", "rows"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -500,3 +501,22 @@ def test_lengths_and_seeds_are_checked():
 def test_a_length_is_said_up_to_the_largest():
     assert len(hf.Uniform(mixed(), sys.maxsize)) == sys.maxsize
     assert hf.Uniform(mixed(), sys.maxsize)[-1] == hf.Uniform(mixed(), sys.maxsize)[sys.maxsize - 1]
+
+
+def test_indices_that_do_not_fit_into_memory_are_an_error():
+    with pytest.raises(ValueError, match="do not fit into memory"):
+        hf.Uniform(mixed(), 2**62).indices()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux only")
+def test_threads_that_the_system_does_not_give_are_done_without(tmp_path):
+    code = (
+        "import resource, numpy as np, hpo_fast as hf\n"
+        "stream = hf.Uniform(hf.Space({'x': hf.Float(0, 1)}), 2_000_000)\n"
+        "want = stream.rows()\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))\n"   # a stack is 8 MiB
+        "assert np.array_equal(stream.rows(threads=200), want)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

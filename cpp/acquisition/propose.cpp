@@ -156,7 +156,8 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     });
 }
 
-// Whole batches: a product of another size may round differently, and a row's bits would depend on how many follow.
+// of() may compute whole batches, the rest of the last being padding: a product of another size may round differently, and a row's bits would
+// depend on how many follow.
 template <class Fn> void Gp::in_batches(ConstMatrix queries, Fn&& of) const {
     const std::size_t f = features_.size();
     parallel_for((queries.rows + kBatch - 1) / kBatch, threads_, 2, [&](std::size_t begin, std::size_t end) {

@@ -1,10 +1,12 @@
 #pragma once
 // Split [0, n) over std::threads spawned for this call. Each index is computed by exactly one thread with the same code,
-// so results do not depend on the number of threads. A thread costs about 20 us: callers pass a grain that is worth it.
+// so results do not depend on the number of threads. A thread costs about 20 us: callers pass a grain that is worth it. What the
+// system has no threads for is done by the calling one.
 
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,8 +30,14 @@ void parallel_for(std::size_t n, int threads, std::size_t grain, const Body& bod
         }
     };
     std::vector<std::thread> workers;
-    for (std::size_t part = 1; part < wanted; ++part) workers.emplace_back(run, part);
+    workers.reserve(wanted - 1);
+    std::size_t started = 1;
+    try {
+        for (; started < wanted; ++started) workers.emplace_back(run, started);
+    } catch (const std::system_error&) {
+    }
     run(0);
+    for (std::size_t part = started; part < wanted; ++part) run(part);
     for (auto& worker : workers) worker.join();
     for (const auto& error : errors)
         if (error) std::rethrow_exception(error);

@@ -471,7 +471,7 @@ void Parzen::sample(const Stream& stream, std::uint32_t blocks, std::size_t salt
     std::vector<std::size_t> slots(n);
     std::vector<char> settled(n * numeric_.size(), 0);
     for (std::size_t i = 0; i < n; ++i) {
-        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(i) * blocks);
+        stream.uniform(uniform.data(), uniform.size(), static_cast<std::uint32_t>(pool.first() + i) * blocks);
         const double u = uniform[dims + salt] * cumulative_.back();
         const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), u) - cumulative_.begin();
         const std::size_t s = slots[i] = std::min(static_cast<std::size_t>(found), cumulative_.size() - 1);

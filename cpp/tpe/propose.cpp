@@ -134,8 +134,8 @@ void Tpe::synchronise(ConstMatrix pending) {
     good_changed_ = false;
 }
 
-void Tpe::fill_pool(std::uint64_t key, std::size_t size) {
-    pool_.resize(size);
+void Tpe::fill_pool(std::uint64_t key, std::size_t first, std::size_t end) {
+    pool_.resize(end - first, first);
     const Stream stream(seed_, key, Purpose::tpe);
     const auto blocks = static_cast<std::uint32_t>((box_.dims() + groups_.size() + 1) / 2);
     for (std::size_t g = 0; g < groups_.size(); ++g) groups_[g].good.sample(stream, blocks, g, pool_);
@@ -234,27 +234,30 @@ std::size_t Tpe::suggest(std::uint64_t number, ConstMatrix pending, const Feasib
         });
     }
     const std::uint64_t key = number - pending.rows;
+    const auto window = [&](std::size_t p) { return options_.candidates_per_pending * (p > kMaxExtra ? p - kMaxExtra : 0); };
     const auto candidates = [&](std::size_t p) { return options_.n_candidates + options_.candidates_per_pending * p; };
     std::vector<double> waiting(pending.data, pending.data + pending.rows * pending.cols);
-    const auto prepare = [&](std::size_t p, std::size_t size) {
+    const auto prepare = [&](std::size_t p, std::size_t end) {
         synchronise({waiting.data(), p, box_.dims()});
-        fill_pool(key, size);
+        fill_pool(key, window(p), end);
         add_pending({waiting.data(), p, box_.dims()});
     };
     if (!options_.parzen.exact) prepare(pending.rows, candidates(pending.rows + out.rows - 1));
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         const std::size_t p = pending.rows + i;
-        const std::size_t window = options_.candidates_per_pending * (p > kMaxExtra ? p - kMaxExtra : 0);
         if (options_.parzen.exact) prepare(p, candidates(p));
         else if (i > 0) add_pending({out.row(i - 1), 1, box_.dims()});
         std::size_t end = candidates(p);
-        bool found = choose(window, end, feasible, seen, row, &how[i].score);
+        const auto choose_from = [&](std::size_t first) {
+            return choose(first - pool_.first(), end - pool_.first(), feasible, seen, row, &how[i].score);
+        };
+        bool found = choose_from(window(p));
         // Constraints that none of them satisfies: more of them, before a draw from everywhere takes their place.
         while (!found && feasible && end < kMaxCandidates) {
             const std::size_t first = end;
             end *= 4;
-            if (end > pool_.size()) prepare(p, end);
-            found = choose(first, end, feasible, seen, row, &how[i].score);
+            if (end > pool_.first() + pool_.size()) prepare(p, end);
+            found = choose_from(first);
         }
         if (found && settle(box_, feasible, seen, row)) {
             how[i].path = Path::tpe;

@@ -11,7 +11,8 @@
 //
 // Pending points count as bad. The candidates of a suggestion depend on (seed, trial number - number of pending trials),
 // and there are `candidates_per_pending` more for each pending one, so a batch shares one pool whose densities are computed
-// once, and every point of the batch is what asking for it alone would give.
+// once, and every point of the batch is what asking for it alone would give. With
+// more than 125 pending ones the pool stops growing: it is a window that moves on with their number.
 
 #include <cstddef>
 #include <cstdint>
@@ -82,7 +83,7 @@ private:
     bool active(const Group& group, std::int64_t id) const;
     void tell_one(const double* row, double y);
     void synchronise(ConstMatrix pending);
-    void fill_pool(std::uint64_t key, std::size_t size);
+    void fill_pool(std::uint64_t key, std::size_t first, std::size_t end);
     void score();
     void add_pending(ConstMatrix rows);
     bool choose(std::size_t window, std::size_t end, const Feasible& feasible, const RowSet& seen, double* out, double* score) const;

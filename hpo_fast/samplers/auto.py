@@ -30,9 +30,8 @@ class Auto:
 
     While all trials told are equally good, or none has succeeded, there is nothing to model: points of the sequence again.
 
-    From ``1.5 * n_startup`` trials on (at least 10) TPE takes over while the GP predicts next to nothing: less than 0.2 of the variance of
-    the targets, of each from the others, or its covariance cannot be factored. On a plateau with rare good regions it would explore
-    without end.
+    From ``max(1.5 * n_startup, 10)`` trials on TPE takes over while the GP has no skill: its leave-one-out R^2 is below 0.2, or its
+    covariance cannot be factored. (On a plateau with rare good regions the GP would explore for ever.)
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class Auto:
     Notes
     -----
     A finite space needs no rule of its own: no configuration is suggested twice, so a small one is searched exhaustively, best
-    guesses first. The skill is that at the last fit of the GP, so the rule is a function of the history and the number of the trial.
+    guesses first. R^2 is computed once per fit, so the rule depends on the history and the number of the trial alone.
     """
 
     name: ClassVar[str] = "auto"
@@ -103,7 +102,7 @@ class AutoEngine:
                 rows, infos = np.concatenate([rows, made]), infos + how
                 if len(made) < run:
                     break
-        except _core.SpaceExhausted:
+        except (_core.SpaceExhausted, _core.Infeasible):   # what was found before counts
             if not infos:
                 raise
         except Exception:

@@ -107,6 +107,21 @@ def test_a_batch_beyond_the_end_of_the_space_gives_what_is_left(n_constants):
         opt.ask()
 
 
+def test_a_batch_of_which_a_part_is_infeasible_gives_the_other(monkeypatch):
+    monkeypatch.setattr(hpo_fast.samplers.gp.GPEngine, "skill", lambda self: 0.9)
+    opt, other = (run(21, Auto(n_startup=5), space=WIDE) for _ in range(2))
+    suggest = hpo_fast.samplers.tpe.TPEEngine.suggest
+
+    def fails(self, n, number, pending, seen):
+        if number > 23:
+            raise hf.Infeasible("no more")
+        return suggest(self, n, number, pending, seen)
+
+    monkeypatch.setattr(hpo_fast.samplers.tpe.TPEEngine, "suggest", fails)
+    made = opt.ask(9)
+    assert [t.params for t in made] == [other.ask().params for _ in range(5)] and len(opt.pending) == 5
+
+
 def test_wrong_options():
     with pytest.raises(ValueError, match="gp_until=-1"):
         Auto(gp_until=-1)

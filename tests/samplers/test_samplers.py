@@ -143,7 +143,7 @@ def test_a_sampler_of_ones_own():
     assert [t["x"] for t in trials] == [0.5, 0.51, 0.52]
     opt.tell(trials, [1, None, 2])
     np.testing.assert_array_equal(mine.told[1], [-1, np.inf, -2])
-    with pytest.raises(ValueError, match="sampler='middle' is unknown"):
+    with pytest.raises(ValueError, match="the sampler 'middle' is not part of hpo_fast: give it again"):
         hf.Optimizer.from_bytes(opt.space, opt.to_bytes())
     assert hf.Optimizer.from_bytes(opt.space, opt.to_bytes(), sampler=mine).ask()["x"] == 0.53
 
