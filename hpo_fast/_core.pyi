@@ -294,7 +294,6 @@ class GpOptions(metaclass=_pybind11_type):
         *,
         smoothness: int,
         length_prior: tuple[float, float],
-        signal_prior: tuple[float, float],
         noise_prior: tuple[float, float],
         main_effects: bool,
         input_warp: bool,
@@ -307,7 +306,7 @@ class GpOptions(metaclass=_pybind11_type):
 class Gp(metaclass=_pybind11_type):
     """A Gaussian process over one box. rows (n, d) and y (n,) are the observations; theta (d + 3,) the logarithms of the weights of the
     columns (inverse squared lengthscales), of the variances of signal, noise and main effects, with warped inputs (3 d + 3,) also of a and b of
-    the columns; the factor is made of the first n_factored rows, the others are appended. Everything runs without the GIL. Raises
+    the columns; the factor is made of the first n_factored rows, the others are appended. What takes long runs without the GIL. Raises
     NotPositiveDefinite if the covariance cannot be factored.
     """
 

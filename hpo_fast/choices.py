@@ -103,10 +103,10 @@ class _Choices(Parameter):
         if found is not None:
             return float(found)
         # A numpy scalar or a value that went through JSON: accept what equals exactly one choice.
-        equal = [k for k, choice in enumerate(self.choices) if _equal(choice, value)]
-        if len(equal) == 1:
-            return float(equal[0])
-        problem = "is none of" if not equal else "equals several of"
+        alike = [k for k, choice in enumerate(self.choices) if equal(choice, value)]
+        if len(alike) == 1:
+            return float(alike[0])
+        problem = "is none of" if not alike else "equals several of"
         raise ValueError(f"{value!r} {problem} the choices {list(self.choices)!r}")
 
     def values(self, raw: np.ndarray) -> np.ndarray:
@@ -148,7 +148,8 @@ class _Choices(Parameter):
         object.__setattr__(self, "_index", {identity(c): k for k, c in enumerate(self.choices)})
 
 
-def _equal(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
+    """a == b, where that is a truth value."""
     try:
         return bool(a == b)
     except (TypeError, ValueError):

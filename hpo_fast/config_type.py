@@ -32,7 +32,7 @@ from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, inf
 from numba.extending import intrinsic, models, overload_method, register_jitable, register_model
 
 from hpo_fast.arithmetic import REFUSED, numpy_truth, our_overload
-from hpo_fast.choices import Categorical, Ordinal, identity
+from hpo_fast.choices import Categorical, Ordinal, equal, identity
 from hpo_fast.functions import Function, FunctionError
 from hpo_fast.parameters import Int, Parameter
 
@@ -395,13 +395,6 @@ def _cast(context, builder, kind, target, value):
     return context.cast(builder, context.compile_internal(builder, as_number(kind), number(kind), [value]), number, target)
 
 
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(a == b)
-    except (TypeError, ValueError):
-        return False
-
-
 @_overload_first(operator.eq)
 def _eq(a, b):
     if not isinstance(a, ChoiceType):
@@ -410,7 +403,7 @@ def _eq(a, b):
         left, right = _classes(a, b)
         return lambda a, b: left(a) == right(b)
     if (value := _literal(b)) is not _MISSING:
-        is_equal = _table([_equal(v, value) for v in a.values])
+        is_equal = _table([equal(v, value) for v in a.values])
         return lambda a, b: is_equal(a)
     if isinstance(b, (types.Number, types.Boolean)):
         if any(type(v) is int and abs(v) > 2**53 for v in a.values):
@@ -445,7 +438,7 @@ def _contains(options, choice):
     if not isinstance(choice, ChoiceType):
         return None
     items = [_literal(kind) for kind in options.types]
-    is_literal = _table([any(_equal(v, item) for item in items if item is not _MISSING) for v in choice.values])
+    is_literal = _table([any(equal(v, item) for item in items if item is not _MISSING) for v in choice.values])
     found = register_jitable(lambda options, choice: is_literal(choice))
     for k in (k for k, item in enumerate(items) if item is _MISSING):   # floats, which are not literals to numba
         found = _or_equal_to(k, found)

@@ -91,7 +91,7 @@ def _engine(executor: Any, fn: Callable[..., _R], shared: Any, cpus: int) -> tup
         return _ray(executor, fn, shared, cpus), 1
     if hasattr(executor, "get_executor"):
         # Not scattered: what a task returned is made again if the workers that hold it die. Not pure: no call stands for another.
-        return functools.partial(executor.get_executor(pure=False).submit, fn, executor.submit(_same, shared, pure=False)), 1
+        return functools.partial(executor.get_executor(pure=False).submit, fn, executor.submit(_itself, shared, pure=False)), 1
     if not hasattr(executor, "submit"):
         raise TypeError(f"executor={executor!r} must be a concurrent.futures.Executor, a dask.distributed.Client or the module ray")
     return functools.partial(executor.submit, fn, shared), _ATTEMPTS
@@ -114,7 +114,7 @@ def _ray(ray: Any, fn: Callable[..., _R], shared: Any, cpus: int) -> Callable[..
     return submit
 
 
-def _same(value: Any) -> Any:
+def _itself(value: Any) -> Any:
     return value
 
 

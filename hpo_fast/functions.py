@@ -337,7 +337,7 @@ class Function:
 @functools.lru_cache(maxsize=1024)
 def _operations(code: CodeType) -> frozenset[str]:
     """What the instructions of a function are, those of functions within it among them."""
-    return frozenset(i.opname for each in _codes(code) for i in dis.get_instructions(each))
+    return frozenset(i.opname for each in codes(code) for i in dis.get_instructions(each))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -349,7 +349,7 @@ def _looks(code: CodeType) -> bool:
 @functools.lru_cache(maxsize=1024)
 def _globals_read(code: CodeType) -> frozenset[str]:
     """The global names that a function reads, and functions within it."""
-    return frozenset(i.argval for each in _codes(code) for i in dis.get_instructions(each) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return frozenset(i.argval for each in codes(code) for i in dis.get_instructions(each) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
 
 
 def _called_by(fn: Any) -> tuple[FunctionType | None, list[Any]]:
@@ -370,7 +370,7 @@ def _called_by(fn: Any) -> tuple[FunctionType | None, list[Any]]:
 
 def _functions_of_modules(fn: FunctionType, read: list[Any]) -> list[FunctionType]:
     """The Python functions that `fn` may call as attributes of modules among what it reads."""
-    found = [getattr(m, name, None) for m in read if isinstance(m, ModuleType) for code in _codes(fn.__code__) for name in code.co_names]
+    found = [getattr(m, name, None) for m in read if isinstance(m, ModuleType) for code in codes(fn.__code__) for name in code.co_names]
     return [function for function in found if isinstance(function, FunctionType)]
 
 
@@ -396,7 +396,7 @@ def _may_invert(fn: Any, seen: set[int] | None = None) -> bool:
         if fn is operator.invert or fn is operator.inv or not (isinstance(fn, (np.ufunc, BuiltinFunctionType)) or getattr(fn, "__module__", "") == "builtins"):
             return True
     else:
-        if "UNARY_INVERT" in _operations(function.__code__) or any(_INVERSE & set(code.co_names) for code in _codes(function.__code__)):
+        if "UNARY_INVERT" in _operations(function.__code__) or any(_INVERSE & set(code.co_names) for code in codes(function.__code__)):
             return True
         read += _functions_of_modules(function, read)
     new = [value for value in read if callable(value) and id(value) not in seen]
@@ -407,9 +407,9 @@ def _may_invert(fn: Any, seen: set[int] | None = None) -> bool:
 _INVERSE = {"invert", "inv", "__invert__"}
 
 
-def _codes(code: CodeType) -> list[CodeType]:
+def codes(code: CodeType) -> list[CodeType]:
     """The code of a function and of those within it."""
-    return [code, *(inner for constant in code.co_consts if isinstance(constant, CodeType) for inner in _codes(constant))]
+    return [code, *(inner for constant in code.co_consts if isinstance(constant, CodeType) for inner in codes(constant))]
 
 
 def column(values: Sequence[Any]) -> np.ndarray:

@@ -36,7 +36,7 @@ class Result:
     seconds : float
         Wall time.
     seconds_asking : float
-        Of which suggestions took.
+        The part of `seconds` that suggestions took.
     """
 
     optimizer: Optimizer
@@ -87,24 +87,24 @@ def minimize(
     sampler, seed, direction
         As for :class:`Optimizer`.
     n_jobs : int or concurrent.futures.Executor, default 1
-        Trials at a time: so many threads, or as many as the executor has workers (then `fn` must suit it: for processes it
-        must pickle). How many these are is said by its attribute ``max_workers``, which you can set, by the pools of
-        ``concurrent.futures`` themselves, and by the client of Dask's ``client.get_executor()``. Asynchronous: as soon as one
-        ends the next is asked. What a trial number is asked depends only on the seed and on the order in which results came.
+        Trials at a time: the number of threads, or an executor, which gets one trial per worker (for processes, `fn` must
+        pickle). The number of its workers is its ``max_workers`` (set it if there is none), or what the pools of
+        ``concurrent.futures`` and Dask's ``client.get_executor()`` say. The next trial is asked as soon as one ends, so which
+        configuration a trial number gets depends only on the seed and the order of the results.
     timeout : float, optional
-        Seconds after which no trial is started any more. Trials that run then are awaited.
+        No trial is started after this many seconds; running ones are waited for.
     progress : bool, default False
         Show a progress bar (needs tqdm: ``pip install "hpo-fast[progress]"``).
     callbacks : iterable of callables
         Each called as ``callback(optimizer, trial)`` after a trial was told; one that returns True ends the search.
     catch : exception type or tuple of them
-        Exceptions of `fn` that make the trial a failed one. All others end the search, and those of callbacks and the TypeError for a
-        value that is no number: they propagate with the optimizer in their attribute ``hpo_fast_optimizer``.
+        Exceptions of `fn` that make the trial a failed one. Any other exception (of `fn`, of a callback, or the TypeError for a
+        value that is not a number) ends the search; its attribute ``hpo_fast_optimizer`` is the optimizer.
 
     Returns
     -------
     Result
-        Also after KeyboardInterrupt: with what there is then.
+        Also after KeyboardInterrupt, with the trials told until then.
 
     Notes
     -----

@@ -39,7 +39,7 @@ from numba.extending import register_jitable
 
 from hpo_fast.arithmetic import INVERTED, REFUSED, Compiler, Inverted, NumpyTruth, called, inverted_truth
 from hpo_fast.config_type import ConfigType, Layout, as_number, new_config, plain_value
-from hpo_fast.functions import Function, FunctionError
+from hpo_fast.functions import Function, FunctionError, codes
 
 __all__ = ["Layout", "NativeFunction", "compile"]
 
@@ -207,7 +207,7 @@ def _compile(function: Function, config_type: ConfigType) -> Any:
     try:
         fn = _of_config(function.fn, made)
         fn.compile((config_type,))
-        inner = set().union(*(_inner_codes(part.py_func.__code__) for part in made.values()))
+        inner = {code for part in made.values() for code in codes(part.py_func.__code__)[1:]}
         for part in (fn, *made.values()):
             _check(part, inner)
     except Exception as error:
@@ -296,21 +296,10 @@ def _jit(fn: FunctionType, made: dict[FunctionType, Any], **options: Any) -> Any
         code = code.replace(co_argcount=code.co_argcount + len(named), co_kwonlyargcount=0)
     defaults = (*(fn.__defaults__ or ()), *(named[name] for name in code.co_varnames[: code.co_argcount] if name in named))
     made[fn] = numba.njit(**_INNER, **options)(FunctionType(code, names, fn.__name__, tuple(map(constant, defaults)), cells))
-    names.update({name: constant(fn.__globals__[name]) for name in _global_names(fn.__code__) if name in fn.__globals__})
+    names.update({name: constant(fn.__globals__[name]) for code in codes(fn.__code__) for name in code.co_names if name in fn.__globals__})
     for cell, original in zip(cells, fn.__closure__ or (), strict=True):
         cell.cell_contents = constant(original.cell_contents)
     return made[fn]
-
-
-def _inner_codes(code: CodeType) -> set[CodeType]:
-    """The codes of functions within the code."""
-    inner = {c for c in code.co_consts if isinstance(c, CodeType)}
-    return inner.union(*map(_inner_codes, inner))
-
-
-def _global_names(code: CodeType) -> set[str]:
-    """Names that the code may read from its globals, in functions within it too."""
-    return set(code.co_names).union(*(_global_names(c) for c in code.co_consts if isinstance(c, CodeType)))
 
 
 def _without_sets(code: CodeType) -> CodeType:

@@ -13,6 +13,7 @@ from hpo_fast import _core, archive
 from hpo_fast import samplers as _samplers
 from hpo_fast.checks import MAX_BATCH, MAX_THREADS, check_int
 from hpo_fast.history import History
+from hpo_fast.queue import Queue
 from hpo_fast.samplers.base import Sampler, TrialInfo, check_seed
 from hpo_fast.space import Space, check_space
 from hpo_fast.targets import check_direction, observed, targets
@@ -76,8 +77,7 @@ class Optimizer:
         self._states: list[str] = []
         self._pending: dict[int, Trial] = {}
         self._waiting = (0, np.empty((0, len(space))))
-        self._queue: list[tuple[np.ndarray, str]] = []
-        self._enqueued: dict[bytes, int] = {}   # the number of the trial that each became, -1 while it waits
+        self._queue = Queue(space, self._seed)
         self._best: int | None = None
         self._enqueue_defaults()
 
@@ -155,32 +155,19 @@ class Optimizer:
 
     def _ask_queued(self) -> list[Trial]:
         """The first of the queue as a trial; none if all it may be completed to is pending or told."""
-        partial, reason = self._queue[0]
-        try:
-            row = self._complete(partial)
-        except _core.SpaceExhausted:
-            del self._queue[0], self._enqueued[partial.tobytes()]
+
+        def suggest() -> np.ndarray:
+            rows, _ = self._suggest(1)
+            self._seen.erase(rows)
+            return rows
+
+        if (first := self._queue.first(len(self._states), suggest, self._seen)) is None:
             return []
+        row, reason = first
         self._seen.insert(row)
         trials = self._register(row, [TrialInfo("enqueued", len(self._history), None, reason)])
-        del self._queue[0]
-        self._enqueued[partial.tobytes()] = trials[0].number
+        self._queue.become(trials[0].number)
         return trials
-
-    def _complete(self, partial: np.ndarray) -> np.ndarray:
-        """The row (1, d) of a partial configuration: what is missing comes from the sampler, else is drawn."""
-        space = self._space
-        base = np.full((1, len(space)), np.nan)
-        if (np.isnan(partial) & space.box.active(partial[None])[0]).any():
-            try:
-                base, _ = self._suggest(1)
-                self._seen.erase(base)
-            except (_core.SpaceExhausted, _core.Infeasible):   # what is given may leave completions that the sampler did not find
-                pass
-        try:
-            return _core.complete_row(space.box, partial, base[0], self._seed, len(self._states), space.constraint, self._seen)
-        except _core.Infeasible:   # where completions are rare: with the draws that found one when it was enqueued
-            return _core.complete_row(space.box, partial, np.full(len(space), np.nan), self._seed, 0, space.constraint, self._seen)
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
@@ -286,7 +273,7 @@ class Optimizer:
             if isinstance(trial, Trial):
                 trial.state = FORGOTTEN
             self._seen.erase(mine._row[None])
-            self._enqueued = {key: became for key, became in self._enqueued.items() if became != number}
+            self._queue.forget(number)
 
     def add(self, params: Mapping[str, Any], value: Any) -> Trial:
         """A result from elsewhere: learned from as if it had been asked and told.
@@ -341,33 +328,15 @@ class Optimizer:
         partial = self._space.encode_partial(params)
         try:
             with self._lock:
-                return self._enqueue(partial, "enqueued")
+                return self._queue.add(partial, "enqueued", self._seen)
         except _core.Infeasible as error:
             raise ValueError(f"{params!r} cannot be tried: {error}") from error
-
-    def _enqueue(self, partial: np.ndarray, reason: str) -> bool:
-        space = self._space
-        # Completed without the sampler, to see that it can be: errors belong here and not into a later ask.
-        nothing = np.full(len(space), np.nan)
-        completed = _core.complete_row(space.box, partial[0], nothing, self._seed, 0, None, _core.RowSet(len(space)))
-        complete = bool((np.isnan(completed) == np.isnan(partial)).all())
-        if complete:
-            space.check_feasible(partial)
-            space.params(partial)
-        elif space.constraint is not None:
-            _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
-        key = partial.tobytes()
-        if key in self._enqueued or (complete and self._seen.contains(partial)[0]):
-            return False
-        self._enqueued[key] = -1
-        self._queue.append((partial[0], reason))
-        return True
 
     def _enqueue_defaults(self) -> None:
         defaults = self._space.defaults
         try:
             if defaults:
-                self._enqueue(self._space.encode_partial(defaults), "the default configuration")
+                self._queue.add(self._space.encode_partial(defaults), "the default configuration", self._seen)
         except (ValueError, _core.Infeasible) as error:
             raise ValueError(f"the defaults {defaults!r} cannot be tried: {error}") from error
 
@@ -460,14 +429,13 @@ class Optimizer:
         """
         with self._lock:
             pending = list(self._pending.values())
-            d = len(self._space)
             meta = {
                 "sampler": [self._sampler.name, self._sampler.options()],
                 "direction": self._direction,
                 "seed": self._seed,
                 "threads": self._threads,
                 "infos": [t.info for t in pending],
-                "reasons": [reason for _, reason in self._queue],
+                "reasons": self._queue.reasons,
             }
             arrays = {
                 "states": np.array([STATES.index(s) for s in self._states], dtype=np.uint8),
@@ -476,9 +444,7 @@ class Optimizer:
                 "values": self._history.values,
                 "pending_numbers": np.array([t.number for t in pending], dtype=np.int64),
                 "pending_rows": self._pending_rows(),
-                "queue": np.array([row for row, _ in self._queue]).reshape(-1, d),
-                "enqueued": np.array([np.frombuffer(key) for key in sorted(self._enqueued)]).reshape(-1, d),
-                "enqueued_numbers": np.array([self._enqueued[key] for key in sorted(self._enqueued)], dtype=np.int64),
+                **self._queue.arrays(),
             }
             return archive.write(self._space.fingerprint, meta, arrays)
 
@@ -528,8 +494,7 @@ class Optimizer:
             arrays["pending_numbers"].tolist(), arrays["pending_rows"], self._space.params(arrays["pending_rows"]), infos, strict=True
         ):
             self._pending[number] = Trial(number, params, row, info)
-        self._queue = list(zip(arrays["queue"], meta["reasons"], strict=True))
-        self._enqueued = {row.tobytes(): number for row, number in zip(arrays["enqueued"], arrays["enqueued_numbers"].tolist(), strict=True)}
+        self._queue.restore(arrays, meta["reasons"])
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))

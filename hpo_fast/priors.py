@@ -3,8 +3,8 @@
 A prior is a distribution over the parameter's values, cut off at its range. Start-up points and random suggestions follow it;
 the models take it as a hint that fades as results come in, so that a wrong one costs time but not the result.
 
-A range (of the logarithm, on a log scale) is told apart in 1,024 equal parts, of each of which a prior has the mass: one that is narrower
-than a part is as wide as it.
+A prior is known by its mass in each of 1,024 equal parts of the range (of the logarithm, on a log scale): one that is narrower than a
+part acts as if it were that wide.
 """
 
 from __future__ import annotations

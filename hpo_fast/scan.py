@@ -29,7 +29,7 @@ from hpo_fast.streams import Sobol, Stream
 FORMS = ("config", "columns", "rows")
 _SLICE_SECONDS = 0.25   # between two looks at the clock and at Ctrl-C
 _FIRST_SLICE = 2**16    # positions
-_BLOCK = 2**14          # positions that a function of whole blocks gets at a time, from a multiple of it on
+_BLOCKS = 64, 2**14     # positions at least and at most that a function of whole blocks gets at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +106,15 @@ class _Job:
     def __reduce__(self) -> Any:
         return _arrived, tuple(vars(self).values())
 
+    @property
+    def block(self) -> int:
+        """How many positions a function of whole blocks gets at a time, from a multiple of that on: some hundred blocks of a short stream.
+
+        Where blocks begin must not depend on shards or on the clock: the last digits of a surrogate's scores depend on what is asked together.
+        """
+        least, most = _BLOCKS
+        return min(max(1 << (self.stream.size // 256).bit_length(), least), most)
+
     def functions(self) -> tuple[list[Function], Function | None]:
         """What must hold, the stream's requirements included, and the score."""
         where = [] if self.stream.constraint is None else list(self.stream.space.requirements)
@@ -155,7 +164,8 @@ class _Job:
             best = [(float(scores[i]), a + int(kept[i])) for i in order if scores[i] == scores[i]]
             return best, len(rows), len(kept)
 
-        bounds = list(itertools.pairwise(_bounds(first, first + n, _BLOCK)))
+        end = first + n
+        bounds = list(itertools.pairwise([first, *range((first // self.block + 1) * self.block, end, self.block), end]))
         if threads == 1:
             parts = [part(a, b) for a, b in bounds]
         else:
@@ -248,8 +258,8 @@ def scan(
         error except ValueError and TypeError. (A ProcessPoolExecutor does not outlive its workers: BrokenProcessPool.)
     shards : int, optional
         How many parts the stream is split into for `executor`, 64 by default: at least a few per worker, but few enough that each
-        takes a second or more. At most 1,024 are submitted at a time. Where `score` takes whole blocks, a part is at least one block of
-        16,384 positions.
+        takes a second or more. At most 1,024 are submitted at a time. Where `score` takes whole blocks, parts are of whole blocks (64 to 16,384
+        positions).
 
     Returns
     -------
@@ -320,17 +330,11 @@ def scan(
     return result()
 
 
-def _bounds(first: int, end: int, step: int) -> list[int]:
-    """`first`, the multiples of `step` behind it and before `end`, `end`: the last digits of a surrogate's scores depend on what is asked together,
-    so where blocks begin must not depend on shards or on the clock."""
-    return [first, *range((first // step + 1) * step, end, step), end]
-
-
 def _here(job: _Job, first: int, threads: int, found: _core.Scan, report: Callable[[int, int], Any]) -> None:
     """Scan from `first` on in slices."""
     size, n = job.stream.size, _FIRST_SLICE
     while first < size:
-        end = min((first + n) // _BLOCK * _BLOCK, size)
+        end = min((first + n) // job.block * job.block, size)
         began = time.perf_counter()
         job.run(first, end - first, threads, found)
         first = end
@@ -345,7 +349,7 @@ def _elsewhere(
     size = job.stream.size
     bounds = (first + (size - first) * k // shards for k in range(shards + 1))
     if job.kernels() is None:   # an error is one here, and not one of each worker
-        bounds = (max(first, bound // _BLOCK * _BLOCK) if bound < size else size for bound in bounds)
+        bounds = (max(first, bound // job.block * job.block) if bound < size else size for bound in bounds)
     calls = ((a, b - a, threads) for a, b in itertools.pairwise(bounds) if a < b)
     with contextlib.closing(in_order(executor, _part, job, calls, threads)) as results:
         for best, seen, feasible in results:

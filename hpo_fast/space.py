@@ -366,9 +366,8 @@ class Space(Interchange):
         Returns
         -------
         dict of arrays (n,)
-            Floats as float64, ints as int64 (float64 with NaN where the parameter is conditional and inactive), choices as
-            an array of numbers if all are ints or all floats (float64 with NaN where there are inactive ones, if all are numbers), else of
-            objects (None where inactive).
+            Float: float64. Int: int64. Choices: int64 or float64 if all are ints or all are floats, else objects. If a conditional
+            parameter is inactive in any of these rows, its column is float64 with NaN (numbers) or objects with None.
         """
         return self._functions.columns(self._encoding.checked(rows))
 
@@ -377,7 +376,7 @@ class Space(Interchange):
         return self._functions.values(self._encoding.codec.read(stream, first, n, threads))
 
     def sample(self, n: int, seed: int = 0, *, first: int = 0, threads: int = 1) -> np.ndarray:
-        """Independent rows that satisfy the requirements: uniform, but for what the priors say.
+        """Independent rows that satisfy the requirements: uniform, except where a prior says otherwise.
 
         Parameters
         ----------

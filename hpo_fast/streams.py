@@ -247,7 +247,7 @@ class Stream:
         a, b : int
             Positions, 0 <= a <= b <= size; by default all of them.
         batch_size : int, default 131072
-            Configurations a batch.
+            Configurations per batch.
         threads : int, default 1
             The same bits for any number.
 
@@ -287,7 +287,7 @@ class Stream:
         a, b, threads
             As for :meth:`to_arrow`, and so are the columns.
         row_group_size : int, default 131072
-            Configurations a row group.
+            Configurations per row group.
         **options
             For ``pyarrow.parquet.ParquetWriter``: ``compression="zstd"``.
 

@@ -175,6 +175,7 @@ def surrogate(
     Parameters
     ----------
     space : Space
+        Of the configurations.
     X : array (n, d)
         Encoded configurations (``space.encode``).
     y : array (n,)
@@ -182,8 +183,8 @@ def surrogate(
     sampler : GP or TPE, optional
         Kernel and priors; by default ``GP()``. The targets are standardised whatever its `warp` says, so that predictions have the units
         of `y`.
-    direction : {"minimize", "maximize"}
-        What an improvement is.
+    direction : {"minimize", "maximize"}, default "minimize"
+        Whether small or large values are an improvement.
     threads : int, default 1
         For predictions of many rows.
 

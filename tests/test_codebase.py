@@ -21,7 +21,7 @@ DATA = {"cpp/enumerate/sobol_directions.h"}
 # Top to bottom: a file includes or imports its own level and what is below.
 CPP_STACK = ["bind", "acquisition", "gp", "tpe", "enumerate", "space", "optim", "linalg", "base"]
 PYTHON_STACK = ["cli", "adapters.*", "adapters.presence", "adapters.ray_param_space", "adapters.choices", "adapters.__init__"]
-PYTHON_STACK += ["__init__", "minimize", "optimizer", "archive", "trial", "surrogate", "suggest", "scan"]
+PYTHON_STACK += ["__init__", "minimize", "optimizer", "queue", "archive", "trial", "surrogate", "suggest", "scan"]
 PYTHON_STACK += ["samplers.__init__", "samplers.auto", "samplers.*", "samplers.base"]
 PYTHON_STACK += ["executors", "history", "targets", "streams", "arrow", "space", "space_json", "evaluate", "native", "config_type", "arithmetic", "functions"]
 PYTHON_STACK += ["encoding", "interchange.__init__", "interchange.*", "interchange.distributions", "interchange.conditions"]

@@ -1,4 +1,4 @@
-"""Ask and tell: bookkeeping, failures, determinism, threads, and that bad calls leave no trace. The queue is in test_optimizer_queue.py."""
+"""Ask and tell: bookkeeping, failures, determinism, threads, and that bad calls leave no trace. The queue is in test_queue.py."""
 
 from __future__ import annotations
 

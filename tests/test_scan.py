@@ -102,16 +102,17 @@ def test_a_surrogate_scores_a_stream():
     assert result.indices.tolist() == np.argsort(-values, kind="stable")[:3].tolist()
 
 
-def test_what_a_surrogate_scores_does_not_depend_on_shards_or_the_clock(monkeypatch):
+@pytest.mark.parametrize("share", [0.003, 0.08])   # what a block has is computed otherwise where it is more than the 40 observations
+def test_what_a_surrogate_scores_does_not_depend_on_shards_or_the_clock(share, monkeypatch):
     space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
     X = space.sample(40, seed=0)
     model = hf.surrogate(space, X, ((X - 0.3) ** 2).sum(axis=1))
-    stream = hf.Sobol(space.require(lambda p: p.x < 0.003), 100_000, seed=5)   # about 50 of a block, near the 40 from which on it is computed otherwise
-    want = hf.scan(stream, model.mean, on="rows", top=300)
-    for slice_, start, shards in ((2**16, 0, 7), (20_000, 0, None), (50_000, 0, 64), (2**16, 0, 1)):
+    stream = hf.Sobol(space.require(lambda p: p.x < 0.003), 100_000, seed=5)    # of 512 positions one or two: all are computed otherwise than 40 and more
+    want = hf.scan(stream, model.log_ei, on="rows", top=300, minimize=False)
+    for slice_, shards in ((2**16, 7), (20_000, None), (50_000, 64), (2**16, 1)):
         monkeypatch.setattr(sys.modules["hpo_fast.scan"], "_FIRST_SLICE", slice_)
         with ThreadPoolExecutor(2) as pool:
-            got = hf.scan(stream, model.mean, on="rows", top=300, start=start, executor=None if shards is None else pool, shards=shards)
+            got = hf.scan(stream, model.log_ei, on="rows", top=300, minimize=False, executor=None if shards is None else pool, shards=shards)
         assert got.scores.tolist() == want.scores.tolist() and got.indices.tolist() == want.indices.tolist() and got.n_seen == stream.size
     with ThreadPoolExecutor(2) as pool:
         assert hf.scan(stream, model.mean, on="rows", start=20_000, executor=pool, shards=9).n_seen == 80_000
@@ -280,9 +281,9 @@ def test_a_function_of_blocks_that_raises_names_the_block(on, threads):
 
     def score(block):
         a = block["a"] if on == "columns" else np.round(block[:, 0] * 39_999)
-        return a if a[0] < 20_000 else 1 / 0
+        return a if a[0] < 39_936 else 1 / 0   # which is where the last block of 256 begins
 
-    with pytest.raises(ValueError, match=r"score: the function failed with ZeroDivisionError: .* at positions 32768 to 39990") as caught:
+    with pytest.raises(ValueError, match=r"score: the function failed with ZeroDivisionError: .* at positions 39936 to 39990") as caught:
         hf.scan(grid, score, on=on, where=lambda p: p.a <= 39_990, threads=threads)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

@@ -143,7 +143,7 @@ def test_an_interrupted_scan_goes_on_elsewhere(engine):
             raise KeyboardInterrupt
 
     part = hf.scan(grid, **arguments, executor=engine, shards=10, progress=interrupt)
-    assert not part.complete and part.n_seen == part.next == grid.size // 2
+    assert not part.complete and grid.size // 2 <= part.n_seen == part.next < grid.size
     same(hf.scan(grid, **arguments, start=part, executor=engine, shards=3), expected)
     same(hf.scan(grid, **arguments, start=part), expected)
 

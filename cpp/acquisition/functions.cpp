@@ -8,7 +8,6 @@ namespace hpo {
 
 namespace {
 
-constexpr double kHalfLog2Pi = 0.91893853320467274178;
 
 double density(double z) { return std::exp(-0.5 * z * z - kHalfLog2Pi); }
 

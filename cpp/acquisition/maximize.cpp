@@ -7,8 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "acquisition/candidates.h"
 #include "base/normal.h"
-#include "base/vmath.h"
 #include "linalg/cholesky.h"
 #include "optim/lbfgsb.h"
 
@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t kBatch = 128;          // candidates evaluated together: their covariances stay in cache
 constexpr std::size_t kScreened = 64;        // or of which the last may be left out
-constexpr std::size_t kDrawn = 64;           // perturbations drawn together: their uniforms stay in cache
-constexpr std::size_t kMostDrawn = 1 << 16;  // candidates drawn at most, where constraints leave few of them
 constexpr std::size_t kJoint = 512;          // candidates at which a function is drawn: O(kJoint^2 (n + kJoint / 3))
 constexpr std::int64_t kRelaxed = 12;        // an ordered column of more levels is searched as if it were continuous
 constexpr std::int64_t kMaxChoices = 64;     // choices of a categorical column tried in one move
@@ -27,11 +25,6 @@ constexpr double kApart = 0.5;               // lengthscales between two starts,
 constexpr double kApartShare = 0.1;          // or of the length of the box's diagonal, if that is less
 constexpr double kTwice = 0.02;              // the part of either within which two rows are as good as one
 constexpr std::size_t kPace = 5;             // steps that tell how fast a search climbs
-
-// out (n,): quantiles of the standard logistic distribution, normal-like with heavier tails.
-HPO_CLONES void logistic(const double* u, std::size_t n, double* out) {
-    for (std::size_t i = 0; i < n; ++i) out[i] = lane::log(std::max(u[i], 1e-12) / (1.0 - u[i]));
-}
 
 // Indices of values from the largest down, equal ones in order. A heap: few of many are asked for.
 class Descending {
@@ -192,81 +185,6 @@ std::vector<Maximizer::Valued> Maximizer::evaluate_best(ConstMatrix rows, const 
     return best;
 }
 
-// Rows from everywhere: half of them from the priors, half uniform, since a prior may be wrong. Row i takes the blocks of the stream from
-// (drawn + i) blocks on, as do the perturbations.
-void Maximizer::draw_everywhere(const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const {
-    std::vector<double> columns(out.rows * out.cols);
-    for (const bool from_prior : {true, false}) {
-        const std::size_t first = from_prior ? 0 : out.rows / 2, n = from_prior ? out.rows / 2 : out.rows - first;
-        stream.uniform_columns(static_cast<std::uint32_t>((drawn + first) * blocks), static_cast<std::uint32_t>(blocks), n, out.cols, columns.data(), n);
-        if (from_prior) box_.from_prior(columns.data(), n, n, Form::encoded);
-        else box_.from_unit(columns.data(), n, n, Form::encoded);
-        to_rows(columns.data(), n, out.slice(first, n));
-    }
-}
-
-// Perturbations of the incumbents: from one column to all of them, at four scales.
-void Maximizer::draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const {
-    constexpr double kScales[] = {0.11, 0.0275, 0.006875, 0.00171875};
-    const std::size_t d = box_.dims();
-    // Of column j, 2j whether it moves and 2j + 1 how far; then which incumbent, how many columns, and which one in any case.
-    std::vector<double> uniform(2 * blocks * kDrawn), steps(d * kDrawn);
-    for (std::size_t begin = 0; begin < out.rows; begin += kDrawn) {
-        const std::size_t n = std::min(kDrawn, out.rows - begin);
-        const auto u = [&](std::size_t i, std::size_t j) { return uniform[j * n + i]; };
-        stream.uniform_columns(static_cast<std::uint32_t>((drawn + begin) * blocks), static_cast<std::uint32_t>(blocks), n, 2 * blocks, uniform.data(), n);
-        for (std::size_t j = 0; j < d; ++j) logistic(uniform.data() + (2 * j + 1) * n, n, steps.data() + j * n);
-        for (std::size_t i = 0; i < n; ++i) {
-            double* row = out.row(begin + i);
-            // The best incumbent gets half of the perturbations, the next a quarter, ...: a geometric choice.
-            const auto which = static_cast<std::size_t>(-std::log2(1.0 - u(i, 2 * d)));
-            std::copy_n(incumbents.row(which % incumbents.rows), d, row);
-            const double share = std::max(1.0 / static_cast<double>(d), u(i, 2 * d + 1));
-            const auto forced = static_cast<std::size_t>(u(i, 2 * d + 2) * static_cast<double>(d));
-            for (const std::size_t j : box_.parents_first()) {
-                const bool fresh = std::isnan(row[j]);
-                if (fresh && !box_.active(j, row)) continue;
-                if (!fresh && j != forced && u(i, 2 * j) >= share) continue;
-                const Column& c = box_.column(j);
-                if (c.kind == Kind::categorical) row[j] = std::floor(u(i, 2 * j + 1) * static_cast<double>(c.levels));
-                else if (fresh) row[j] = u(i, 2 * j + 1);
-                else {
-                    double step = kScales[i % 4] * steps[j * n + i];
-                    if (c.kind == Kind::ordered) {   // at least one level up or down
-                        const double level = 1.01 / static_cast<double>(c.levels);
-                        if (!c.log && std::abs(step) < level) step = step < 0.0 ? -level : level;
-                    }
-                    row[j] = std::clamp(row[j] + step, 0.0, 1.0);
-                }
-            }
-            box_.snap(row);
-        }
-    }
-}
-
-// Rows from everywhere and from around the incumbents. With constraints those that are feasible and free: at least a quarter as many as are drawn
-// without, if that many are found.
-std::vector<double> Maximizer::candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const {
-    const std::size_t d = box_.dims(), blocks = d + 2, n_uniform = options_.n_uniform, n_local = incumbents.rows > 0 ? options_.n_local : 0;
-    const std::size_t n = n_uniform + n_local;
-    std::vector<double> found;
-    RowSet taken(d);
-    for (std::size_t drawn = 0; drawn < kMostDrawn && found.size() < n * d / 4; drawn += n) {
-        std::vector<double> rows(n * d);
-        const Matrix all{rows.data(), n, d};
-        draw_everywhere(stream, blocks, drawn, all.slice(0, n_uniform));
-        draw_around(incumbents, stream, blocks, drawn + n_uniform, all.slice(n_uniform, n_local));
-        if (!feasible) return rows;
-        keep_acceptable(rows, feasible, seen);
-        for (auto row = rows.cbegin(); row != rows.cend(); row += static_cast<std::ptrdiff_t>(d)) {
-            if (taken.contains(&*row)) continue;
-            taken.insert(&*row);
-            found.insert(found.end(), row, row + static_cast<std::ptrdiff_t>(d));
-        }
-    }
-    return found;
-}
-
 // The best of the rows that are apart and not seen.
 std::vector<Maximizer::Candidate> Maximizer::starts_among(ConstMatrix rows, const RowSet& seen) const {
     std::vector<Candidate> starts;
@@ -305,8 +223,7 @@ bool Maximizer::draw(ConstMatrix rows, const RowSet& seen, const Stream& stream,
     if (success_) success_->add_to({z.data(), q, f}, chance.data());
     Cholesky factor;
     factor.factor({covariance.data(), q, q});
-    const auto used = static_cast<std::uint32_t>(2 * kMostDrawn * (d + 2));   // blocks of the candidates, and more
-    stream.uniform(deviates.data(), q, used);
+    stream.uniform(deviates.data(), q, candidate_blocks(d));
     for (double& u : deviates) u = ndtri(std::max(u, 0x1p-54));
     *value = -std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < q; ++i) {
@@ -486,8 +403,10 @@ void Maximizer::merge(const std::vector<Candidate>& starts, std::vector<std::siz
     active.erase(std::remove_if(active.begin(), active.end(), is_behind), active.end());
 }
 
-bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) {
-    const std::vector<double> rows = candidates(incumbents, feasible, seen, stream);
+bool Maximizer::run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) const {
+    Keep keep;
+    if (feasible) keep = [&](std::vector<double>& drawn) { keep_acceptable(drawn, feasible, seen); };
+    const std::vector<double> rows = candidates(box_, incumbents, options_.n_uniform, options_.n_local, stream, keep);
     const ConstMatrix all{rows.data(), rows.size() / box_.dims(), box_.dims()};
     if (acquisition_.kind == Acquire::thompson) return draw(all, seen, stream, out, value);
     std::vector<Candidate> starts = starts_among(all, seen);

@@ -1,12 +1,11 @@
 #pragma once
-// The row of a box with the largest acquisition value: many candidates (more where constraints leave few), the best of them that are
+// The row of a box with the largest acquisition value: many candidates, the best of them that are
 // apart as starts, then in turn L-BFGS-B on the continuous columns (all starts in step, one batched evaluation a step) and the best single change
 // of a discrete column, until neither helps. What comes out is a snapped row that satisfies the constraints and was not seen.
 // Thompson sampling takes the candidate at which a function drawn from the joint posterior is lowest.
 // The alternation is that of Optuna's optim_mixed and BoTorch's optimize_acqf_mixed_alternating; benchmarks/bench_acquisition.py
 // compares what the three find.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -29,11 +28,12 @@ struct MaximizeOptions {
     std::size_t n_starts = 10;
     std::size_t n_rounds = 20;       // alternations at most; a start that no discrete change improves has no more of them
     std::size_t n_evaluations = 40;  // of an L-BFGS-B search
-
-    // For suggestions beside pending trials, of which a batch needs many at once: what is assumed of the pending ones is a guess
-    // anyway, and regret is no larger (benchmarks/quality/results/choices.md).
-    MaximizeOptions beside_pending() const { return {n_uniform / 4, n_local / 4, n_screened / 4, std::min<std::size_t>(n_starts, 3), n_rounds, n_evaluations}; }
 };
+
+constexpr MaximizeOptions kAlone;
+// Beside pending trials, of which a batch needs many at once: what is assumed of the pending ones is a guess anyway, and regret is no larger
+// (benchmarks/quality/results/choices.md).
+constexpr MaximizeOptions kBesidePending{128, 128, 48, 3, 20, 40};
 
 class Maximizer {
 public:
@@ -45,7 +45,7 @@ public:
 
     // incumbents (m, d): rows worth perturbing, best first. out (d,) and its value; false if every candidate is infeasible or
     // seen.
-    bool run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value);
+    bool run(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream, double* out, double* value) const;
 
 private:
     struct Candidate {
@@ -61,9 +61,6 @@ private:
     void evaluate(ConstMatrix rows, double* out, Matrix gradient) const;   // by u of the numeric columns
     std::vector<double> bounds(ConstMatrix rows) const;
     std::vector<Valued> evaluate_best(ConstMatrix rows, const RowSet& seen) const;
-    void draw_everywhere(const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
-    void draw_around(ConstMatrix incumbents, const Stream& stream, std::size_t blocks, std::size_t drawn, Matrix out) const;
-    std::vector<double> candidates(ConstMatrix incumbents, const Feasible& feasible, const RowSet& seen, const Stream& stream) const;
     std::vector<Candidate> starts_among(ConstMatrix rows, const RowSet& seen) const;
     bool draw(ConstMatrix rows, const RowSet& seen, const Stream& stream, double* out, double* value) const;
     double distance(const std::vector<double>& za, const std::vector<double>& zb) const;   // features (f,)

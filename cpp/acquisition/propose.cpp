@@ -107,7 +107,7 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
     std::vector<double> incumbents;
     for (std::size_t i = 0; i < std::min(kIncumbents, n); ++i) incumbents.insert(incumbents.end(), rows.row(order[i]), rows.row(order[i]) + d);
     const double beta = options_.beta + options_.beta_growth * std::log(std::max(static_cast<double>(n) / kFewObservations, 1.0));
-    Acquisition acquisition{options_.acquire, n > 0 ? mean[order[0]] : 0.0, beta};
+    double best = n > 0 ? mean[order[0]] : 0.0;
     std::optional<Success> success;
     std::unique_lock<std::mutex> other;
     if (outcomes) {
@@ -133,23 +133,20 @@ std::size_t Gp::suggest(std::uint64_t number, const Observations& told, const Th
         features_.map(row, under_way.back().data());
         process_.mean({under_way.back().data(), 1, f}, &believed);
         process_.append(under_way.back().data());
-        if (n > 0) acquisition.best = std::min(acquisition.best, believed);
+        if (n > 0) best = std::min(best, believed);
     };
     for (std::size_t p = 0; p < pending.rows; ++p) fantasize(pending.row(p));
     const double prior_weight = options_.prior_strength / static_cast<double>(std::max<std::size_t>(outcomes ? outcomes->told.rows.rows : n, 1));
-    const MaximizeOptions less = options_.maximize.beside_pending();
-    Maximizer alone(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, options_.maximize);
-    Maximizer beside_pending(box_, features_, process_, acquisition, success ? &*success : nullptr, under_way, prior_weight, less);
     // The fantasies stay behind: the next call conditions on what it is given.
     return distinct_rows(out, seen, [&](std::size_t i, double* row) {
         if (i > 0) fantasize(out.row(i - 1));
         how[i] = {};
         how[i].is_wider = stalls && (number + i) % 2 == 0;
-        acquisition.beta = how[i].is_wider ? kWider * beta : beta;
         how[i].is_daring = success && (number + i) % kDaring == kDaring - 1;
-        if (success) success->is_trusted = !how[i].is_daring;
+        const Acquisition acquisition{options_.acquire, best, how[i].is_wider ? kWider * beta : beta};
+        const Maximizer maximizer(box_, features_, process_, acquisition, success && !how[i].is_daring ? &*success : nullptr, under_way, prior_weight,
+                                  pending.rows + i == 0 ? kAlone : kBesidePending);
         const Stream stream(seed_, number + i, Purpose::gp);
-        Maximizer& maximizer = pending.rows + i == 0 ? alone : beside_pending;
         how[i].is_gp = maximizer.run({incumbents.data(), incumbents.size() / d, d}, feasible, seen, stream, row, &how[i].value) &&
                        settle(box_, feasible, seen, row);
         if (!how[i].is_gp) unseen_row(box_, grid_, seed_, number + i, Purpose::uniform, feasible, seen, row);

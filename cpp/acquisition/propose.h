@@ -32,7 +32,6 @@ struct GpOptions {
     double beta = 1.8;              // with up to kFewObservations
     double beta_growth = 0.5;       // for each factor e of them beyond
     double prior_strength = 3.0;    // weight of the box's priors, divided by the number of observations
-    MaximizeOptions maximize;
 
     void check() const;
 };

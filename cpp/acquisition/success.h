@@ -25,8 +25,6 @@ public:
     // And its derivatives by z to by_z (q, f).
     void add_to(ConstMatrix z, double* out, Matrix by_z) const;
 
-    bool is_trusted = true;   // if not, nothing is added
-
 private:
     struct Weighted {
         double value, slope;   // its derivative by the process's mean

@@ -7,6 +7,8 @@
 
 namespace hpo {
 
+constexpr double kHalfLog2Pi = 0.91893853320467274178;
+
 // out[i] = Phi(x[i]). Relative error 1.2e-15, also in the left tail; flushed to 0 below -37.6, where it is subnormal.
 void ndtr(const double* x, double* out, std::size_t n);  // (n,), (n,)
 

@@ -17,13 +17,11 @@ namespace hpo {
 
 namespace {
 
-GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> signal_prior,
-                       std::pair<double, double> noise_prior, bool main_effects, bool input_warp, int acquire, double beta, double beta_growth,
-                       double prior_strength) {
+GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> noise_prior, bool main_effects,
+                       bool input_warp, int acquire, double beta, double beta_growth, double prior_strength) {
     GpOptions o;
     o.smoothness = static_cast<Smoothness>(smoothness);
     o.priors.length = {length_prior.first, length_prior.second};
-    o.priors.signal = {signal_prior.first, signal_prior.second};
     o.priors.noise = {noise_prior.first, noise_prior.second};
     o.priors.effects = main_effects;
     o.priors.warped = input_warp;
@@ -64,9 +62,8 @@ void register_gp(py::module_& m) {
     }, py::arg("kind"), py::arg("mean"), py::arg("variance"), py::arg("best"), py::arg("beta"));
 
     py::class_<GpOptions>(m, "GpOptions")
-        .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("signal_prior"),
-             py::arg("noise_prior"), py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"),
-             py::arg("beta_growth"), py::arg("prior_strength"));
+        .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("noise_prior"),
+             py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"), py::arg("beta_growth"), py::arg("prior_strength"));
 
     py::class_<Gp>(m, "Gp")
         .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),

@@ -1,5 +1,6 @@
 // Box, constraints, RowSet.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,15 @@ Array convert(const Box& box, const Array& in, const char* name, Convert&& each)
     return out;
 }
 
+// A method of Box that changes a row, of each row of a copy.
+template <void (Box::*Change)(double*) const>
+Array changed(const Box& box, const Array& rows, const char* name) {
+    return convert(box, rows, name, [&](ConstMatrix in, Matrix out) {
+        std::copy_n(in.data, in.rows * in.cols, out.data);
+        for (std::size_t i = 0; i < out.rows; ++i) (box.*Change)(out.row(i));
+    });
+}
+
 }  // namespace
 
 void register_space(py::module_& m) {
@@ -56,30 +66,10 @@ void register_space(py::module_& m) {
         .def("decode", [](const Box& box, const Array& rows, int threads) {
             return convert(box, rows, "rows", [&](ConstMatrix in, Matrix out) { box.decode(in, out, threads); });
         }, py::arg("rows"), py::arg("threads") = 1)
-        .def("snap", [](const Box& box, const Array& rows) {
-            return convert(box, rows, "rows", [&](ConstMatrix in, Matrix out) {
-                std::copy_n(in.data, in.rows * in.cols, out.data);
-                for (std::size_t i = 0; i < out.rows; ++i) box.snap(out.row(i));
-            });
-        }, py::arg("rows"))
-        .def("recode", [](const Box& box, const Array& rows) {
-            return convert(box, rows, "rows", [&](ConstMatrix in, Matrix out) {
-                std::copy_n(in.data, in.rows * in.cols, out.data);
-                for (std::size_t i = 0; i < out.rows; ++i) box.recode(out.row(i));
-            });
-        }, py::arg("rows"))
-        .def("from_unit", [](const Box& box, const Array& points) {
-            return convert(box, points, "points", [&](ConstMatrix in, Matrix out) {
-                std::copy_n(in.data, in.rows * in.cols, out.data);
-                for (std::size_t i = 0; i < out.rows; ++i) box.from_unit(out.row(i));
-            });
-        }, py::arg("points"))
-        .def("from_prior", [](const Box& box, const Array& points) {
-            return convert(box, points, "points", [&](ConstMatrix in, Matrix out) {
-                std::copy_n(in.data, in.rows * in.cols, out.data);
-                for (std::size_t i = 0; i < out.rows; ++i) box.from_prior(out.row(i));
-            });
-        }, py::arg("points"))
+        .def("snap", [](const Box& box, const Array& rows) { return changed<&Box::snap>(box, rows, "rows"); }, py::arg("rows"))
+        .def("recode", [](const Box& box, const Array& rows) { return changed<&Box::recode>(box, rows, "rows"); }, py::arg("rows"))
+        .def("from_unit", [](const Box& box, const Array& points) { return changed<&Box::from_unit>(box, points, "points"); }, py::arg("points"))
+        .def("from_prior", [](const Box& box, const Array& points) { return changed<&Box::from_prior>(box, points, "points"); }, py::arg("points"))
         .def("log_prior", [](const Box& box, std::size_t column, const Array& u) {
             const auto n = static_cast<std::size_t>(u.size());
             if (column >= box.dims()) throw std::invalid_argument("column out of range");

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "bind/register.h"
 
-PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+PYBIND11_MODULE(_core, m) {
     m.doc() = "The compiled core of hpo_fast. See _core.pyi.";
     pybind11::register_exception<hpo::SpaceExhausted>(m, "SpaceExhausted", PyExc_RuntimeError);
     pybind11::register_exception<hpo::Infeasible>(m, "Infeasible", PyExc_RuntimeError);

@@ -169,7 +169,6 @@ void complete_row(const Box& box, const double* partial, const double* base, std
             const auto allows = [&](double u) {
                 return allowed[j].empty() || std::binary_search(allowed[j].begin(), allowed[j].end(), box.level(j, u));
             };
-            row[j] = 0.0;
             if (!box.active(j, row)) row[j] = std::numeric_limits<double>::quiet_NaN();
             else if (!std::isnan(partial[j])) row[j] = partial[j];
             else if (attempt == 0 && !std::isnan(base[j]) && allows(base[j])) row[j] = base[j];

@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "base/normal.h"
 #include "gp/effects.h"
 #include "linalg/lapack.h"
 #include "linalg/triangular.h"
@@ -15,7 +16,6 @@ namespace {
 
 char kUpper = 'U', kTransposed = 'T', kRight = 'R';
 double kOne = 1.0, kZero = 0.0;
-constexpr double kHalfLog2Pi = 0.91893853320467274178;
 constexpr double kSame = 0.1;   // in every hyperparameter: a search that comes so near to where another one ended would end there
 
 bool is_near(const Theta& a, const Theta& b) {

@@ -3,7 +3,6 @@
 // and users get the library that their SciPy was built with. Arguments are Fortran's: column-major, everything by pointer.
 // A row-major lower triangle is a column-major upper one, so "U" below means our lower factors.
 
-#include <atomic>
 
 namespace hpo {
 

@@ -14,7 +14,6 @@ namespace hpo {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kHalfLog2Pi = 0.91893853320467274178;
 constexpr double kSqrtHalf = 0.70710678118654752440;
 constexpr std::size_t kRecent = 25;
 // A cell this many bandwidths away gets phi(z) / z, z at its nearer edge, with z held at kFar: e^-18 of the kernel, which the

@@ -66,7 +66,7 @@ class Interchange(ABC):
         """The space of a ConfigurationSpace (ConfigSpace >= 1.2; extra ``configspace``).
 
         Normal and beta hyperparameters become numbers with a prior, weights a prior, a constant a Categorical of one choice. Default
-        values become defaults, those too that ConfigSpace itself chose. Forbidden clauses become requirements, over columns. What is
+        values become defaults, including those that ConfigSpace chose itself. Forbidden clauses become requirements, over columns. What is
         sampled has the same distribution, but for the first and the last of a range of integers.
 
         Parameters
@@ -94,9 +94,9 @@ class Interchange(ABC):
         return made
 
     def to_configspace(self) -> Any:
-        """A ConfigurationSpace with the same configurations, but that ConfigSpace rounds floats to 13 decimals.
+        """A ConfigurationSpace with the same configurations, except that ConfigSpace rounds floats to 13 decimals.
 
-        A number with a step becomes an ordinal, what has one value only a constant.
+        A number with a step becomes an ordinal, a parameter with a single value a constant.
 
         Returns
         -------

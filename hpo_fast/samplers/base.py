@@ -22,7 +22,8 @@ class TrialInfo(NamedTuple):
     Attributes
     ----------
     model : str
-        What proposed it: "tpe", "sobol", "uniform", "enqueued", "added", ...
+        What proposed it: "gp", "tpe", "sobol", "uniform", "grid"; or "enqueued", "added" (a result from elsewhere), "history" (of
+        `best_trial`).
     n_observations : int
         From how many told trials.
     acquisition : float or None

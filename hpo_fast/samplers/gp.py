@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import check_flag, check_int
+from hpo_fast.checks import check_flag, check_int, check_number
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
@@ -36,17 +36,18 @@ class GP:
     n_startup : int, default 10
         Trials told before the model is used; until then, and while all trials told are equally good, points of a scrambled Sobol sequence
         are suggested.
-    kernel : {"matern52", "matern32", "rbf"}
+    kernel : {"matern52", "matern32", "rbf"}, default "matern52"
         Covariance as a function of the scaled distance.
-    acquisition : {"lcb", "log_ei", "log_pi", "thompson"}
+    acquisition : {"lcb", "log_ei", "log_pi", "thompson"}, default "lcb"
         What is maximised: the optimistic bound -(mu - beta sigma), the logarithm of the expected improvement, or that of the
         probability of improvement, over the best posterior mean at an observation; or minus a function that is drawn from the
         posterior, jointly at the 512 candidates with the largest optimistic bounds.
     beta : float, default 1.8
         Deviations of the optimistic bound with up to 10 successful trials.
     beta_growth : float, default 0.5
-        What every factor e of successful trials beyond 10 adds to `beta`: the longer a search, the more of it goes into what is uncertain.
-    warp : {"half-rank", "rank", "standard"}
+        With n > 10 successful trials the deviations are ``beta + beta_growth * log(n / 10)``: the longer a search, the more of it
+        goes into what is uncertain.
+    warp : {"half-rank", "rank", "standard"}, default "half-rank"
         What the targets are before they are modelled (see :func:`hpo_fast.targets.warp`).
     main_effects : bool, default True
         Beside the kernel, each numeric parameter adds a straight line and a parabola of its own: they are learned from a few
@@ -59,8 +60,8 @@ class GP:
     noise_prior : (float, float), default (-5, 1)
         Mean and deviation of the normal prior of the logarithm of the noise variance, of targets with variance one.
     max_observations : int, default 1000
-        Beyond that many, the model sees so many of them: one half the best, one quarter those nearest to the best one, one quarter
-        spread over the ranks of the others.
+        The most observations that the model uses. Of more, half are the best, a quarter the nearest to the best one, a quarter spread
+        over the ranks of the rest.
     prior_strength : float, default 3
         The log density of the priors that the space's parameters have is added to the acquisition with the weight
         ``prior_strength`` / trials told.
@@ -68,15 +69,14 @@ class GP:
     Notes
     -----
     Hyperparameters are the mode of their posterior, by L-BFGS-B with analytic gradients. They are fitted when an eighth more
-    observations are there (at least one more, at most 128), from the start of the prior's mode and from where the fit to half
-    as many observations ended, so that they are a function of the history alone; in between the Cholesky factor grows row by
-    row. Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of
-    the Sobol sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
+    observations are there (at least one more, at most 128), from where the fit to half as many observations ended and, up to 200,
+    from the prior's mode too, so that they are a function of the history alone; in between the Cholesky factor grows row by row.
+    Pending trials are fantasies at their posterior mean. If the covariance cannot be factored even with jitter, points of the Sobol
+    sequence are suggested; ``trial.info.reason`` says so, and when jitter was needed.
 
-    The targets are learned from the trials that succeeded; where others failed there is nothing more to learn, as at pending ones. From all trials a
-    second process learns where they fail, and three times the logarithm of the chance of success is added to the acquisition, with what is usual where
-    trials succeed taken as certain: a region of failures is avoided up to its edge, failures by accident are not. Every tenth trial is proposed without
-    it, since a few failures may have been accidents.
+    The targets are learned from the trials that succeeded. A second process, fitted to all trials, estimates the probability of success; three times
+    its logarithm is added to the acquisition, cut off at zero where success is as likely as usual. So a region of failures is avoided up to its edge,
+    while isolated failures are not. Every tenth trial ignores it, since a few failures may be accidents.
 
     In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
     the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
@@ -121,11 +121,8 @@ class GP:
         for name in ("main_effects", "input_warp"):
             check_flag("GP", name, getattr(self, name))
         for name in ("beta", "beta_growth", "prior_strength"):
-            value = getattr(self, name)
-            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
-                raise TypeError(f"{name}={value!r} must be a number")
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name}={value!r} must be finite and not negative")
+            if check_number("GP", name, getattr(self, name)) < 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must not be negative")
         for name in ("length_prior", "noise_prior"):
             prior = getattr(self, name)
             if not isinstance(prior, (tuple, list)) or len(prior) != 2 or not all(isinstance(v, (int, float, np.number)) for v in prior):
@@ -175,7 +172,7 @@ def schedule(n: int) -> int:
 
 
 def _thinned(index: np.ndarray, most: int) -> np.ndarray:
-    """Every k-th, so that at most so many are left."""
+    """Every k-th, so that at most `most` are left."""
     return index[:: -(-len(index) // most)] if len(index) else index
 
 
@@ -215,7 +212,6 @@ class GPEngine:
             _core.GpOptions,
             smoothness=KERNELS.index(sampler.kernel),
             length_prior=sampler.length_prior,
-            signal_prior=(0.0, 1.0),
             main_effects=bool(sampler.main_effects),
             input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),

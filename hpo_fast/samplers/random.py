@@ -14,8 +14,9 @@ from hpo_fast.space import Space
 
 @dataclass(frozen=True)
 class Random:
-    """Independent uniform configurations (in the logarithm with ``log=True``), none twice: trial i is item i of
-    :class:`hpo_fast.Uniform` with the optimizer's seed, or another draw where that was tried.
+    """Independent configurations, none twice: uniform (in the logarithm with ``log=True``), or as the parameters' priors say.
+
+    Trial i is item i of :class:`hpo_fast.Uniform` with the optimizer's seed, or another draw where that was tried.
     """
 
     name: ClassVar[str] = "random"

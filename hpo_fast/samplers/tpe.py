@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hpo_fast import _core
-from hpo_fast.checks import check_int
+from hpo_fast.checks import check_flag, check_int, check_number
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
 
@@ -27,27 +27,27 @@ class TPE:
     n_startup : int, default 10
         Trials told before the model is used; until then points of a scrambled Sobol sequence are suggested.
     n_candidates : int, default 24
-        Candidates a suggestion; each pending trial adds four more.
+        Candidates per suggestion; four more for each pending trial.
     multivariate : bool, default True
         One joint density for all parameters that are active together, instead of one for each parameter.
     good_fraction : float, default 0.1
         Share of the observations that counts as good, rounded up.
     good_max : int, default 25
-        At most so many are good.
+        At most this many count as good.
     prior_weight : float, default 1.0
         Weight of the prior kernel, and of the smoothing of categorical choices, in observations.
     min_bandwidth : float, default 0.05
         Smallest bandwidth of a kernel as a share of the range, once there are enough observations.
     recency : bool, default True
-        Let the weights of the older observations ramp down from the 25 newest; in g, and without `rank_weights` in l too.
+        The 25 newest observations weigh 1, older ones linearly less, down to 1 / n: in g, and without `rank_weights` in l too.
     rank_weights : bool, default True
         Weigh the good observations by rank: log((m + 1) / rank) for m good ones, as CMA-ES weighs its parents.
     keep : float, default 0.7
         Candidates are mutations of good observations: a candidate keeps this share of the values of its kernel's observation
         on average, and draws the others from the kernel. 0: all values are drawn, and candidates are samples of l.
     max_kernels : int, default 2048
-        Kernels of g at most; beyond them a random sample that favours the recent.
-    compat : {None, "optuna5"}
+        Kernels of g at most; of more observations a random sample that favours the recent.
+    compat : {None, "optuna5"}, default None
         "optuna5": the model of Optuna 5's multivariate TPESampler, to about 1e-10 in ``log l - log g``. Every suggestion
         then rebuilds it, which is slow; the options of the model must have their defaults and are replaced by Optuna's.
 
@@ -81,15 +81,13 @@ class TPE:
         for name, low in (("n_startup", 0), ("n_candidates", 1), ("good_max", 1), ("max_kernels", 2)):
             check_int(name, getattr(self, name), low)
         for name in ("multivariate", "recency", "rank_weights"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise TypeError(f"{name}={getattr(self, name)!r} must be True or False")
+            check_flag("TPE", name, getattr(self, name))
         for name in ("good_fraction", "prior_weight", "min_bandwidth", "keep"):
-            if isinstance(getattr(self, name), (bool, np.bool_)) or not isinstance(getattr(self, name), (int, float, np.number)):
-                raise TypeError(f"{name}={getattr(self, name)!r} must be a number")
+            check_number("TPE", name, getattr(self, name))
         if not 0 < self.good_fraction < 1:
             raise ValueError(f"good_fraction={self.good_fraction!r} must lie in (0, 1)")
-        if not (self.prior_weight > 0 and np.isfinite(self.prior_weight)):
-            raise ValueError(f"prior_weight={self.prior_weight!r} must be positive and finite")
+        if not self.prior_weight > 0:
+            raise ValueError(f"prior_weight={self.prior_weight!r} must be positive")
         if not 0 < self.min_bandwidth <= 1:
             raise ValueError(f"min_bandwidth={self.min_bandwidth!r} must lie in (0, 1]")
         if not 0 <= self.keep < 1:

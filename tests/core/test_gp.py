@@ -21,7 +21,7 @@ seeds = st.integers(0, 2**31)
 
 
 OPTIONS = {
-    "smoothness": KERNELS.index("matern52"), "length_prior": (-1.5, 1.7), "signal_prior": (0.0, 1.0), "noise_prior": (-5.0, 1.0),
+    "smoothness": KERNELS.index("matern52"), "length_prior": (-1.5, 1.7), "noise_prior": (-5.0, 1.0),
     "main_effects": True, "input_warp": False, "acquire": 1, "beta": 1.8, "beta_growth": 0.0, "prior_strength": 3.0,
 }
 
