@@ -43,8 +43,8 @@ def read(data: bytes, fingerprint: str) -> tuple[dict[str, Any], dict[str, np.nd
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(arrays.pop("meta").tobytes())
         known, saved = meta["format"] == _FORMAT, meta["space"]
-    except Exception as error:
-        raise ValueError(f"{DAMAGED}: {error}") from error
+    except Exception as error:   # NumPy's texts advise to allow pickle
+        raise ValueError(f"{DAMAGED}: {type(error).__name__}") from error
     if not known:
         raise ValueError(f"the data has format {meta['format']}; this version reads format {_FORMAT}")
     if saved != fingerprint:

@@ -3,7 +3,7 @@
 - An Int is int64, a Float float64. An inactive parameter is null.
 - Choices have the one type that Arrow finds for all of them: bool, int64, double, lists for tuples, dates. Strings are dictionary-encoded,
   with the choices as the dictionary, ordered for an Ordinal. Choices of several types (``["sqrt", 0.5]``, ``[1, True]``) are text, the
-  strings as they are and the others as Python writes them. None is null.
+  strings as they are and the others much as Python writes them (sets sorted, nothing that changes from run to run). None is null.
 - A derived parameter has the type of its first values and of some from all over the stream; None and NaN are null.
 """
 

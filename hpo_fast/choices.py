@@ -99,11 +99,15 @@ class _Choices(Parameter):
         try:
             found = index.get(identity(value))
         except TypeError:
+            if isinstance(value, list) and any(isinstance(choice, tuple) for choice in self.choices):   # one that went through JSON
+                return self.raw(_tuples(value))
             raise TypeError(f"{value!r} is not hashable, so it is none of the choices {list(self.choices)!r}") from None
         if found is not None:
             return float(found)
-        # A numpy scalar or a value that went through JSON: accept what equals exactly one choice.
+        # A numpy scalar or a value that went through JSON: accept what equals exactly one choice, if need be up to rounding: 3 * 0.1.
         alike = [k for k, choice in enumerate(self.choices) if equal(choice, value)]
+        if not alike and isinstance(value, float) and math.isfinite(value):
+            alike = [k for k, choice in enumerate(self.choices) if isinstance(choice, float) and abs(choice - value) <= 4 * math.ulp(value)]
         if len(alike) == 1:
             return float(alike[0])
         problem = "is none of" if not alike else "equals several of"
@@ -146,6 +150,11 @@ class _Choices(Parameter):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         object.__setattr__(self, "_index", {identity(c): k for k, c in enumerate(self.choices)})
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, at any depth."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def equal(a: Any, b: Any) -> bool:

@@ -91,7 +91,8 @@ class Encoding:
                     try:
                         raw[i, j] = p.raw(params[name])
                     except (TypeError, ValueError) as error:
-                        raise type(error)(f"parameter {name!r}: {error}") from None
+                        absent = isinstance(params[name], float) and np.isnan(params[name])
+                        raise type(error)(f"parameter {name!r}: {error}{'; leave an inactive parameter out' if absent else ''}") from None
         rows = self.box.encode(raw)
         given, active = ~np.isnan(raw), self.box.active(rows)
         wrong = given & ~active

@@ -17,7 +17,7 @@ from hpo_fast.optimizer import Optimizer
 from hpo_fast.samplers import Sampler
 from hpo_fast.space import Space
 from hpo_fast.targets import observed
-from hpo_fast.trial import Trial
+from hpo_fast.trial import PENDING, Trial
 
 if TYPE_CHECKING:   # imported where it is used: it would be a third of the import time
     from concurrent.futures import Executor, Future
@@ -245,8 +245,10 @@ class _Loop:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(done, key=lambda f: running[f].number):
                     trial = running.pop(future)
-                    self.tell(trial, self.value(future.result))
-                    self.call(trial)
+                    value = self.value(future.result)
+                    if trial.state == PENDING:   # no callback has told or forgotten it meanwhile
+                        self.tell(trial, value)
+                        self.call(trial)
         finally:
             for future in running:
                 future.cancel()

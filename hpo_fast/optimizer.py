@@ -20,6 +20,25 @@ from hpo_fast.targets import check_direction, observed, targets
 from hpo_fast.trial import COMPLETE, FAILED, FORGOTTEN, PENDING, STATES, Trial
 
 
+class _Whole:
+    """The lock of an optimizer for a change that is made as a whole: an exception that may come anywhere, as Ctrl-C does, leaves none half made."""
+
+    __slots__ = ("_optimizer",)
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def __enter__(self) -> None:
+        self._optimizer._lock.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is not None and not issubclass(kind, Exception):
+                self._optimizer._mend()
+        finally:
+            self._optimizer._lock.release()
+
+
 class Optimizer:
     """Suggests what to try next.
 
@@ -113,7 +132,7 @@ class Optimizer:
             again: require what the function needs.
         """
         wanted = 1 if n is None else check_int("n", n, 1, MAX_BATCH)
-        with self._lock:
+        with _Whole(self):
             trials: list[Trial] = []
             try:
                 while self._queue and len(trials) < wanted:
@@ -204,7 +223,7 @@ class Optimizer:
             if len(listed) != len(which):
                 raise ValueError(f"got {len(which)} trials but {len(listed)} values: give one value for each")
         values = [observed(v) for v in listed]
-        with self._lock:
+        with _Whole(self):
             numbers = [self._pending_number(t) for t in which]
             if len(set(numbers)) < len(numbers):
                 raise ValueError(f"trials {sorted(n for n in set(numbers) if numbers.count(n) > 1)} appear twice in one tell")
@@ -265,7 +284,7 @@ class Optimizer:
         ValueError
             If the trial is unknown or not pending.
         """
-        with self._lock:
+        with _Whole(self):
             number = self._pending_number(trial)
             mine = self._pending[number]
             self._end(number)
@@ -297,7 +316,7 @@ class Optimizer:
         number = observed(value)
         row = self._space.encode([params])
         config = self._space.decode(row)[0]
-        with self._lock:
+        with _Whole(self):
             trial = Trial(len(self._states), config, row[0], TrialInfo("added", len(self._history), None, "a result from elsewhere"))
             self._states.append(PENDING)
             self._record([trial], [number])
@@ -327,7 +346,7 @@ class Optimizer:
         """
         partial = self._space.encode_partial(params)
         try:
-            with self._lock:
+            with _Whole(self):
                 return self._queue.add(partial, "enqueued", self._seen)
         except _core.Infeasible as error:
             raise ValueError(f"{params!r} cannot be tried: {error}") from error
@@ -483,18 +502,40 @@ class Optimizer:
 
     def _restore(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         self._states = [STATES[i] for i in arrays["states"]]
-        self._engine.tell(arrays["rows"], targets(arrays["values"], self._direction))
         self._history.append(arrays["numbers"], arrays["rows"], arrays["values"])
-        values = arrays["values"] if self._direction == "minimize" else -arrays["values"]
-        self._best = None if np.isnan(values).all() else int(np.nanargmin(values))
-        self._seen.insert(self._space.box.recode(arrays["rows"]))   # a sampler of the user's may have left them as they were drawn
-        self._seen.insert(arrays["pending_rows"])
         infos = [TrialInfo(*info) for info in meta["infos"]]
         for number, row, params, info in zip(
             arrays["pending_numbers"].tolist(), arrays["pending_rows"], self._space.params(arrays["pending_rows"]), infos, strict=True
         ):
             self._pending[number] = Trial(number, params, row, info)
         self._queue.restore(arrays, meta["reasons"])
+        self._replay()
+
+    def _replay(self) -> None:
+        """Engine, best value and seen rows from the history and the pending trials."""
+        rows, values = self._history.rows, self._history.values
+        self._engine = self._sampler.start(self._space, self._seed, self._threads)
+        self._engine.tell(rows, targets(values, self._direction))
+        signed = values if self._direction == "minimize" else -values
+        self._best = None if np.isnan(values).all() else int(np.nanargmin(signed))
+        self._waiting = (0, np.empty((0, len(self._space))))
+        self._seen = _core.RowSet(len(self._space))
+        self._seen.insert(self._space.box.recode(rows))   # a sampler of the user's may have left them as they were drawn
+        self._seen.insert(self._pending_rows())
+
+    def _mend(self) -> None:
+        """After an exception that may have come anywhere: what the history has was told, other trials are as they were, the rest follows from these."""
+        for number, value in zip(self._history.numbers.tolist(), self._history.values.tolist(), strict=True):
+            if (trial := self._pending.pop(number, None)) is not None:
+                failed = value != value
+                trial.value = None if failed else value
+                trial.state = FAILED if failed else COMPLETE
+            if self._states[number] == PENDING:
+                self._states[number] = FAILED if value != value else COMPLETE
+        for number, state in enumerate(self._states):
+            if state == PENDING and number not in self._pending:
+                self._states[number] = FORGOTTEN
+        self._replay()
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))

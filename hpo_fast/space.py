@@ -298,7 +298,8 @@ class Space(Interchange):
             If `configs` is not a sequence of mappings.
         """
         if isinstance(configs, (Mapping, str)) or not isinstance(configs, Sequence):
-            raise TypeError(f"encode takes a list of configurations, got {type(configs).__name__}: write space.encode([params])")
+            how = "df.to_dict('records')" if hasattr(configs, "to_dict") else "[params]" if isinstance(configs, (Mapping, str)) else "list(configs)"
+            raise TypeError(f"encode takes a list of configurations, got {type(configs).__name__}: write space.encode({how})")
         return self._encode(configs, complete=True)
 
     def encode_partial(self, params: Mapping[str, Any]) -> np.ndarray:

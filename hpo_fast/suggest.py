@@ -32,6 +32,8 @@ def checked_rows(space: Space, name: str, rows: Any) -> np.ndarray:
         If the shape is wrong, a value is not finite where a parameter is active, or lies outside what is encoded.
     """
     d, array = len(check_space(space)), _numbers(name, rows)
+    if array.shape == (0,):   # an empty list
+        array = array.reshape(0, d)
     if array.ndim != 2 or array.shape[1] != d:
         raise ValueError(f"{name} must have shape (n, {d}), encoded rows as of space.encode, got {array.shape}")
     snapped = space.box.snap(array)

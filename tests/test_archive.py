@@ -128,3 +128,9 @@ def test_optimizers_over_plain_objects_pickle():
     opt = hf.Optimizer(hf.Space({"c": hf.Categorical([Plain(), Plain(), Plain])}), "grid")
     again = pickle.loads(pickle.dumps(opt))
     assert [again.ask()["c"] for _ in range(3)] == list(again.space["c"].choices)
+
+
+def test_the_error_does_not_advise_to_unpickle():
+    with pytest.raises(ValueError, match="not what to_bytes") as caught:
+        hf.Optimizer.from_bytes(mixed(), pickle.dumps(3))
+    assert "pickle" not in str(caught.value)

@@ -93,3 +93,23 @@ def test_none_can_be_the_default_choice():
     assert hf.Categorical([None, 1]).default is NO_DEFAULT
     assert hf.Float(0, 1, default=None).default is NO_DEFAULT
     assert hf.Int(0, 1, default=None).default is NO_DEFAULT
+
+
+def test_values_are_choices_up_to_rounding():
+    p = hf.Ordinal([0.1, 0.3, 0.7, 1e300])
+    assert [p.raw(value) for value in (0.1, 3 * 0.1, 7 * 0.1, 1e300 * (1 + 2e-16))] == [0, 1, 2, 3]
+    for value in (0.3000000001, 0.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="is none of the choices"):
+            p.raw(value)
+    close = hf.Categorical([0.3, 3 * 0.1, 3])
+    assert [close.raw(value) for value in (0.3, 3 * 0.1, 3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="equals several of"):
+        close.raw(np.nextafter(0.3, 0))
+
+
+def test_a_tuple_may_have_been_through_json():
+    space = hf.Space({"layers": hf.Categorical([(64, 64), (32, (16, 16)), None])})
+    for params in ({"layers": (64, 64)}, {"layers": (32, (16, 16))}):
+        assert space.validate(json.loads(json.dumps(params))) == params
+    with pytest.raises(ValueError, match=r"parameter 'layers': \(64, 32\) is none of the choices"):
+        space.encode([{"layers": [64, 32]}])

@@ -458,3 +458,12 @@ def test_wrong_arguments(error, words, arguments):
     with pytest.raises(error, match=words):
         hf.minimize(**{"fn": called.append, "space": SPACE, "n_trials": 3, **arguments})
     assert called == []
+
+
+def test_a_callback_may_forget_what_runs():
+    def fn(params):
+        time.sleep(0.002)
+        return params["x"]
+
+    result = hf.minimize(fn, hf.Space({"x": hf.Float(0, 1)}), 20, n_jobs=3, callbacks=[lambda opt, trial: [opt.forget(t) for t in opt.pending[:1]] and None])
+    assert result.stopped == "n_trials" and 1 <= result.n_trials < 20 and result.optimizer.pending == []

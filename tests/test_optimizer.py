@@ -493,3 +493,10 @@ def test_a_trial_of_another_space_is_refused_though_its_row_is_the_same():
     with pytest.raises(ValueError, match="asked"):
         mine.tell(trial, 1.0)
     assert len(mine.pending) == 1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_finite_space_without_a_feasible_configuration_was_walked(sampler):
+    space = hf.Space({"a": hf.Int(1, 10), "b": hf.Int(1, 10)}).require(lambda p: p.a * p.b > 100)
+    with pytest.raises(hf.Infeasible, match="none of the 100 configurations of the space satisfies the requirements"):
+        hf.Optimizer(space, sampler).ask()

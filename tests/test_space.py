@@ -509,3 +509,12 @@ def test_what_was_suggested_is_valid_with_its_derived_text():
         space.validate(params)
     with pytest.raises(ValueError, match="'tag' is 'x=1' but its function gives"):
         space.validate({"x": 2.0, "tag": "x=1"})
+
+
+def test_encode_says_how_to_give_configurations():
+    space = hf.Space({"x": hf.Float(0, 1), "c": hf.Categorical(["a", "b"]), "m": hf.Float(0, 1).when("c", "a")})
+    for argument, words in (({"x": 0.5}, r"space.encode\(\[params\]\)"), (iter([]), r"space.encode\(list\(configs\)\)")):
+        with pytest.raises(TypeError, match=words):
+            space.encode(argument)
+    with pytest.raises(ValueError, match=r"parameter 'm': nan is outside .*; leave an inactive parameter out"):
+        space.encode([{"x": 0.5, "c": "b", "m": math.nan}])

@@ -50,3 +50,9 @@ def test_wrong_input(changes, error, words):
     X, y = history()
     with pytest.raises(error, match=words):
         hf.suggest(**{"space": SPACE, "X": X, "y": y, **changes})
+
+
+def test_empty_lists_are_no_observations():
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    want = hf.suggest(space, np.empty((0, 2)), np.empty(0), seed=3)
+    np.testing.assert_array_equal(hf.suggest(space, [], [], [], seed=3), want)

@@ -133,7 +133,9 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
         for (std::size_t i = 0; i < count; ++i) grid.row((start + step + i) % size, buffer.data() + i * box.dims());
         if (take_first(count)) return;
     }
-    if (!any_feasible || walk < size) throw_none(draws + walk, any_feasible);
+    if (walk < size) throw_none(draws + walk, any_feasible);
+    if (!any_feasible)
+        throw Infeasible("none of the " + std::to_string(size) + " configurations of the space satisfies the requirements: loosen a requirement, or widen the ranges");
     throw SpaceExhausted("every feasible configuration of the space has been suggested or told");
 }
 

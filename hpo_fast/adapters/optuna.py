@@ -10,6 +10,7 @@ in corresponding halves of their ranges.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -17,7 +18,7 @@ import math
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ from hpo_fast.adapters.presence import Presence, Tree
 from hpo_fast.checks import MAX_THREADS, check_int
 from hpo_fast.choices import Categorical
 from hpo_fast.interchange.optuna import parameter_from_optuna
-from hpo_fast.parameters import Parameter
+from hpo_fast.parameters import Float, Parameter
 from hpo_fast.samplers.base import check_seed
 from hpo_fast.space import Space
 from hpo_fast.targets import observed
@@ -143,22 +144,22 @@ class Sampler(BaseSampler):
         """The parameters of earlier trials, with their latest ranges; see Optuna's BaseSampler."""
         if other := self._for_several_objectives(study):
             return other.infer_relative_search_space(study, trial)
-        with self._lock:
-            return self._read(study, trial).search_space(trial.number)
+        with self._known(study, trial) as known:
+            return known.search_space(trial.number)
 
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         """Values of these parameters, without those that are expected not to exist; see Optuna's BaseSampler."""
         if other := self._for_several_objectives(study):
             return other.sample_relative(study, trial, search_space)
-        with self._lock:
-            return self._read(study, trial).suggest(trial.number, search_space, first=True)
+        with self._known(study, trial) as known:
+            return known.suggest(trial.number, search_space, first=True)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         """A value of a parameter that is new, or was not expected; see Optuna's BaseSampler."""
         if other := self._for_several_objectives(study):
             return other.sample_independent(study, trial, param_name, param_distribution)
-        with self._lock:
-            return self._read(study, trial).suggest(trial.number, {param_name: param_distribution}, first=False)[param_name]
+        with self._known(study, trial) as known:
+            return known.suggest(trial.number, {param_name: param_distribution}, first=False)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Stores what `constraints_func` says of the trial; see Optuna's BaseSampler."""
@@ -172,14 +173,21 @@ class Sampler(BaseSampler):
         if self._several is not None:
             self._several.reseed_rng()
 
-    def _read(self, study: Study, trial: FrozenTrial) -> _Study:
-        """What is known of the study, brought up to date once a trial."""
-        known = self._studies.setdefault(study._storage, {})
-        if study._study_id not in known:
-            maximize = study.direction == StudyDirection.MAXIMIZE
-            known[study._study_id] = _Study(maximize, lambda space, seed: self._sampler.start(space, seed, self._threads), self._seed)
-        known[study._study_id].read(study, trial.number)
-        return known[study._study_id]
+    @contextlib.contextmanager
+    def _known(self, study: Study, trial: FrozenTrial) -> Iterator[_Study]:
+        """What is known of the study, brought up to date once a trial, for one thread at a time."""
+        with self._lock:
+            known = self._studies.setdefault(study._storage, {})
+            if study._study_id not in known:
+                maximize = study.direction == StudyDirection.MAXIMIZE
+                known[study._study_id] = _Study(maximize, lambda space, seed: self._sampler.start(space, seed, self._threads), self._seed)
+            try:
+                known[study._study_id].read(study, trial.number)
+                yield known[study._study_id]
+            except BaseException as error:
+                if not isinstance(error, Exception):   # Ctrl-C may have come anywhere: it is read again
+                    known.pop(study._study_id, None)
+                raise
 
     def _for_several_objectives(self, study: Study) -> TPESampler | None:
         """Optuna's own sampler for a study with several objectives, which hpo_fast does not model."""
@@ -397,6 +405,9 @@ class _Model:
 
     def _outside(self, name: str, value: Any) -> Any:
         distribution = self.distributions[name]
+        if isinstance(distribution, IntDistribution) and isinstance(value, float):
+            low, step = distribution.low, distribution.step
+            return low + step * min(max((int(value) - low + step // 2) // step, 0), (distribution.high - low) // step)
         return distribution.choices[value] if isinstance(distribution, CategoricalDistribution) else value
 
 
@@ -419,7 +430,12 @@ def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
     """Choices by index: those of Optuna may repeat, or be equal as True and 1 are."""
     if isinstance(distribution, CategoricalDistribution):
         return Categorical(range(len(distribution.choices)))
-    return parameter_from_optuna(name, distribution)
+    try:
+        return parameter_from_optuna(name, distribution)
+    except ValueError:
+        if not isinstance(distribution, IntDistribution):
+            raise
+        return Float(float(distribution.low), float(distribution.high), log=distribution.log)   # more values than an Int may have: rounded to them
 
 
 def _level(distribution: BaseDistribution, value: Any) -> int | None:

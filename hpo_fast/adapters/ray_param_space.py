@@ -74,6 +74,9 @@ class ParamSpace:
         if not isinstance(spec, Mapping):
             raise TypeError(f"{what} must be a Space or a dict with Tune's distributions, got {type(spec).__name__}")
         resolved, domains, grids = parse_spec_vars(dict(spec))
+        for path, value in resolved:
+            if isinstance(value, Parameter):
+                raise TypeError(f"parameter {_name(path)!r}: {value!r} is one of hpo_fast among Tune's: use tune.uniform and the like, or pass a hf.Space")
         if grids:
             raise ValueError(
                 f"parameter {_name(grids[0][0])!r}: grid_search is for Tune's own search only: use tune.choice here, "

@@ -13,6 +13,7 @@ try:
     from ray import cloudpickle
     from ray.tune import search
     from ray.tune.result import DEFAULT_METRIC, TRAINING_ITERATION
+    from ray.tune.utils.util import unflatten_dict
 except ImportError as error:
     raise ImportError(f"hpo_fast.adapters.ray_tune needs Ray Tune >= 2.7 ({error}): pip install 'hpo-fast[ray]'") from error
 
@@ -233,11 +234,12 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     def _learn_from_config(self, trial_id: str, result: Mapping[str, Any], value: float) -> None:
         """Of a trial that was not suggested here, or whose first run failed; without a configuration of the space nothing is learned."""
         space, optimizer = self._started()
-        config = {key.removeprefix("config/"): value for key, value in result.items() if key.startswith("config/")} or result.get("config")
+        flat = {key.removeprefix("config/"): value for key, value in result.items() if key.startswith("config/")}
+        config = flat or result.get("config")
         if not config or math.isnan(value):
             return
         try:
-            params = space.params(config)
+            params = space.params(unflatten_dict(flat) if flat else config)   # a choice may be a dict
             space.space.encode([params])
         except (TypeError, ValueError):
             return
@@ -281,7 +283,7 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
             Naming the parameter, if the configuration or the value is not valid; nothing is added then.
         """
         space, optimizer = self._started()
-        if pruned and value is None and intermediate_values:
+        if pruned and value is None and intermediate_values is not None and len(intermediate_values) > 0:
             value = intermediate_values[-1]
         given = math.nan if error else observed(value)
         params = space.params(parameters)
@@ -290,7 +292,7 @@ class Searcher(search.Searcher):  # type: ignore[misc]  # Ray's classes count as
     # -- storage ----------------------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
-        """Everything, for :meth:`set_state`."""
+        """Everything, for :meth:`set_state`. It changes as this searcher goes on: pickle it to keep it."""
         return dict(self.__dict__)
 
     def set_state(self, state: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ except ImportError as error:
     raise ImportError(f"hpo_fast.adapters.sklearn needs scikit-learn >= 1.4 ({error}): pip install 'hpo-fast[sklearn]'") from error
 
 from hpo_fast._core import SpaceExhausted
-from hpo_fast.adapters.choices import parameter_of, unwrapped
+from hpo_fast.adapters.choices import parameter_of, unwrapped, weighted
 from hpo_fast.optimizer import Optimizer
 from hpo_fast.parameters import Float, Int, Parameter
 from hpo_fast.space import Space
@@ -73,7 +73,7 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
     >>> from hpo_fast.adapters.sklearn import SearchCV
     >>> space = hf.Space({"C": hf.Float(1e-3, 1e3, log=True), "gamma": hf.Float(1e-4, 1e1, log=True)})
     >>> search = SearchCV(SVC(), space, n_iter=15, random_state=0).fit(*load_iris(return_X_y=True))
-    >>> search.best_score_ > 0.96
+    >>> bool(search.best_score_ > 0.96)
     True
     """
 
@@ -156,13 +156,16 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn is untyped
 
     def _scores(self, results: Results) -> Any:
         """Of the last batch, what is maximised."""
-        if "mean_test_score" not in results:
-            self._check_refit_for_multimetric([name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")])
-            return results[f"mean_test_{self.refit}"]
-        return results["mean_test_score"]
+        scores = [name for name in results if name.startswith("mean_test_")]
+        if len(scores) == 1:
+            return results[scores[0]]
+        self._check_refit_for_multimetric([name.removeprefix("mean_test_") for name in scores])
+        return results[f"mean_test_{self.refit}"]
 
     def _check_refit_for_multimetric(self, scores: Sequence[str] | Mapping[str, Any]) -> None:
         """With several metrics, `refit` says which one is searched for."""
+        if len(scores) == 1 and self.refit is False:
+            return
         if not isinstance(self.refit, str) or self.refit not in scores:
             raise ValueError(
                 f"refit={self.refit!r} must name the metric to search for, since there are several: one of {', '.join(map(repr, sorted(scores)))}. "
@@ -198,8 +201,8 @@ def to_space(param_distributions: Space | Mapping[str, Any]) -> Space:
     ----------
     param_distributions : dict of str to parameter, distribution or list; or Space
         By name: a parameter of hpo_fast; ``uniform``, ``loguniform`` or ``randint`` of scipy.stats, frozen; or a list or array of
-        choices. Numbers that ascend are taken for an Ordinal, whose neighbours are alike, any other choices for a Categorical. A Space is
-        returned as it is.
+        choices, of which one that is there twice is twice as likely. Numbers that ascend are taken for an Ordinal, whose neighbours are
+        alike, any other choices for a Categorical. A Space is returned as it is.
 
     Returns
     -------
@@ -222,8 +225,8 @@ def _parameter(name: str, given: Any) -> Parameter:
     try:
         if hasattr(given, "rvs"):
             return _from_scipy(given)
-        if isinstance(given, (list, tuple, np.ndarray)):
-            return parameter_of(given)
+        if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, (str, bytes)):
+            return parameter_of(*weighted(given.tolist() if isinstance(given, np.ndarray) else list(given)))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}: {error}") from None
     raise TypeError(f"{where}={given!r} must be a list of choices, a frozen scipy.stats distribution, or a parameter such as hf.Float(0, 1)")

@@ -138,6 +138,7 @@ class Interchange(ABC):
 
         Examples
         --------
+        >>> import hpo_fast as hf
         >>> from hyperopt import hp, space_eval
         >>> search = {"svm": hp.choice("kernel", ["linear", {"gamma": hp.loguniform("gamma", -5, 0)}]), "folds": 5}
         >>> space = hf.Space.from_hyperopt(search)

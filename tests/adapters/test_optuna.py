@@ -20,6 +20,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 
 import hpo_fast as hf
+import hpo_fast.adapters.optuna
 from hpo_fast.adapters.optuna import Sampler
 
 NAMES = ["tpe", "gp", "auto", "random"]
@@ -481,6 +482,46 @@ def test_wrong_arguments() -> None:
     assert repr(Sampler("tpe", seed=1, n_startup=3)).startswith("Sampler(TPE(n_startup=3,")
 
 
-def test_a_parameter_with_too_many_values_is_named() -> None:
-    with pytest.raises(ValueError, match=r"parameter 'k': Int: .* more than the encoding can tell apart"):
-        run(Sampler(), 1, lambda trial: trial.suggest_int("k", 0, 2**60))
+@pytest.mark.parametrize("sampler", ["auto", "tpe", "random"])
+def test_integers_beyond_the_encoding_are_searched_as_floats(sampler: str) -> None:
+    study = optuna.create_study(sampler=Sampler(sampler, seed=0))
+
+    def objective(trial: optuna.Trial) -> float:
+        seed = trial.suggest_int("seed", 0, 2**62)
+        step = trial.suggest_int("step", 0, 2**54, step=2)
+        log = trial.suggest_int("log", 1, 2**60, log=True)
+        assert 0 <= seed <= 2**62 and 0 <= step <= 2**54 and step % 2 == 0 and 1 <= log <= 2**60
+        return abs(seed / 2**62 - 0.3) + step / 2**54 + abs(math.log2(log) - 40) / 60
+
+    study.optimize(objective, 25)
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 25
+    study.add_trial(create_trial(value=0.0, params={"seed": 2**62, "step": 2**54, "log": 2**60}, distributions=study.trials[0].distributions))
+    study.optimize(objective, 3)
+
+
+def test_an_interrupted_suggestion_is_forgotten() -> None:
+    """At any line of the sampler: no configuration of a finite space is lost, and none comes twice."""
+    lines = [0, 0]   # so far, and the one at which the next interrupt comes
+
+    def in_frame(frame: Any, event: str, arg: Any) -> Any:
+        if event == "line":
+            lines[0] += 1
+            if lines[0] == lines[1]:
+                raise KeyboardInterrupt
+        return in_frame
+
+    study, file = optuna.create_study(sampler=Sampler("tpe", seed=0)), hpo_fast.adapters.optuna.__file__
+    after = {"after_trial", "_for_several_objectives"}   # where Optuna itself does not take an interrupt
+    while lines[1] < 3000 and len(study.trials) < 60:
+        lines[:] = [0, lines[1] + 37]
+        sys.settrace(lambda frame, event, arg: in_frame if frame.f_code.co_filename == file and frame.f_code.co_name not in after else None)
+        try:
+            study.optimize(lambda trial: (trial.suggest_int("x", 0, 59) - 7) ** 2, 100)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+    study.optimize(lambda trial: (trial.suggest_int("x", 0, 59) - 7) ** 2, 130)
+    done = [trial.params["x"] for trial in study.trials if trial.state == TrialState.COMPLETE]
+    under_way = {trial.params.get("x") for trial in study.trials if not trial.state.is_finished()}
+    assert set(done) | under_way >= set(range(60)) and len(set(done[: 60 - len(under_way)])) == 60 - len(under_way)

@@ -120,3 +120,8 @@ def test_what_is_searched() -> None:
 def test_errors_name_the_parameter(space: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         ParamSpace.of_dict("param_space", space)
+
+
+def test_parameters_of_ours_among_those_of_tune_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"parameter 'a/x': Float\(.* is one of hpo_fast among Tune's"):
+        ParamSpace.of_dict("space", {"a": {"x": hf.Float(0, 1)}, "y": tune.uniform(0, 1)})

@@ -490,3 +490,22 @@ def test_it_searches() -> None:
     searcher = Searcher(SPACE, "loss", "min", seed=0)
     best = min(drive(searcher, 40), key=loss)
     assert loss(best) < 0.05
+
+
+def test_a_choice_may_be_a_dict_in_results_of_others() -> None:
+    searcher = Searcher({"d": tune.choice([{"a": 1}, {"a": 2, "b": {"c": 3}}]), "x": tune.uniform(0, 1)}, "l", "min", seed=0)
+    searcher.on_trial_complete("other", {"l": 0.5, "config/d/a": 2, "config/d/b/c": 3, "config/x": 0.25})
+    assert searcher._optimizer.best_params == {"d": 1, "x": 0.25}
+
+
+def test_results_of_multiples_on_a_log_scale_are_learned_from() -> None:
+    searcher = Searcher({"x": tune.qloguniform(0.1, 1, 0.1)}, "l", "min", seed=0)
+    for k in range(1, 11):
+        searcher.on_trial_complete(f"other{k}", {"l": k, "config/x": k * 0.1})
+    assert len(searcher._optimizer.history) == 10
+
+
+def test_intermediate_values_may_be_an_array() -> None:
+    searcher = Searcher({"x": tune.uniform(0, 1)}, "l", "min", seed=0)
+    searcher.add_evaluated_point({"x": 0.5}, None, pruned=True, intermediate_values=np.array([3.0, 2.0]))
+    assert searcher._optimizer.best_value == 2.0

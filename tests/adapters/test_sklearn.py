@@ -277,7 +277,6 @@ def test_unhashable_choices() -> None:
         (stats.loguniform(1, 10, loc=5), ValueError, "shifted"),
         (stats.uniform(0, 1e-320), ValueError, "underflows"),
         ([], ValueError, "choices is empty"),
-        ([1, 1], ValueError, "appears twice"),
         ("abc", TypeError, "must be a list of choices, a frozen scipy.stats distribution, or a parameter"),
         (3, TypeError, "must be a list of choices"),
     ],
@@ -286,3 +285,18 @@ def test_errors_name_the_parameter(value: Any, error: type[Exception], says: str
     with pytest.raises(error, match=says) as caught:
         SearchCV(SVC(), {"C": value}, n_iter=2).fit(X, Y)
     assert "param_distributions['C']" in str(caught.value)
+
+
+def test_whatever_a_randomized_search_samples_from() -> None:
+    space = to_space({"n": range(5, 9), "twice": [1.0, 1.0, 2.0], "dicts": [{0: 1}, {0: 2}, {0: 1}], "array": np.array([3, 1, 3])})
+    assert space["n"] == hf.Ordinal([5, 6, 7, 8])
+    assert space["twice"] == hf.Ordinal([1.0, 2.0], prior=[2.0, 1.0]) and space["array"] == hf.Categorical([3, 1], prior=[2.0, 1.0])
+    assert space["dicts"].levels == 2 and space["dicts"].masses == [2 / 3, 1 / 3]
+    with pytest.raises(TypeError, match="must be a list of choices"):
+        to_space({"x": "abc"})
+
+
+def test_one_metric_in_a_list_needs_no_refit() -> None:
+    X, y = load_iris(return_X_y=True)
+    search = SearchCV(LogisticRegression(max_iter=500), {"C": [0.1, 1.0, 10.0]}, n_iter=3, scoring=["accuracy"], refit=False, random_state=0).fit(X, y)
+    assert len(search.cv_results_["mean_test_accuracy"]) == 3

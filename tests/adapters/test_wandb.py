@@ -362,3 +362,9 @@ def test_runs_that_logged_nothing() -> None:
     config = sweep_of("bayes", x={"min": 0.0, "max": 1.0})
     runs = [[SweepRun({"x": {"value": 0.5}}, state, *nothing) for state in ("finished", "failed", "running")] for nothing in ((), (None, None))]   # type: ignore[arg-type]
     assert next_run(config, runs[0]) == next_run(config, runs[1])
+
+
+def test_multiples_on_a_log_scale_are_learned_from() -> None:
+    sweep = {"method": "bayes", "metric": {"name": "l"}, "parameters": {"x": {"distribution": "q_log_uniform_values", "min": 0.1, "max": 1.0, "q": 0.1}}}
+    runs = [SweepRun({"x": {"value": k * 0.1}}, state="finished", summary_metrics={"l": float(k)}) for k in range(1, 11)]
+    assert next_run(sweep, runs[:9]).config["x"]["value"] == 1.0
