@@ -184,11 +184,23 @@ def to_configspace(parameters: Mapping[str, Parameter]) -> Any:
         space.add(made[name])
     for name, p in parameters.items():
         if p.condition is not None:
-            parent = parameters[p.condition.parent]
-            values = _listed(parent, condition_levels(parent, p.condition.values))
-            where = made[name], made[p.condition.parent]
-            space.add(cs.EqualsCondition(*where, values[0]) if len(values) == 1 else cs.InCondition(*where, values))
+            space.add(_condition(made[name], made[p.condition.parent], parameters[p.condition.parent], p.condition.values))
     return space
+
+
+def _condition(child: Any, parent: Any, p: Parameter, values: tuple[Any, ...]) -> Any:
+    import ConfigSpace as cs
+
+    levels = sorted(condition_levels(p, values))
+    listed = _listed(p, levels)
+    if len(levels) == 1:
+        return cs.EqualsCondition(child, parent, listed[0])
+    if isinstance(p, Int):   # of integers on a log scale ConfigSpace 1.2 does not find all in a list
+        if levels == list(range(len(levels))) and len(levels) < p.levels:
+            return cs.LessThanCondition(child, parent, listed[-1] + p.step)
+        if levels == list(range(p.levels - len(levels), p.levels)) and len(levels) < p.levels:
+            return cs.GreaterThanCondition(child, parent, listed[0] - p.step)
+    return cs.InCondition(child, parent, listed)
 
 
 def _listed(p: Parameter, levels: Any) -> list[Any]:
@@ -201,6 +213,8 @@ def _hyperparameter(name: str, p: Parameter) -> Any:
     default = {} if p.default is NO_DEFAULT else {"default_value": _listed(p, [p.raw(p.default)])[0]}
     if p.levels == 1 or (isinstance(p, Float) and p.low == p.high):
         return cs.Constant(name, _listed(p, [p.low if isinstance(p, Float) and p.step is None else 0])[0])
+    if isinstance(p, (Categorical, Ordinal)) and any(choice != choice for choice in p.choices):
+        raise ValueError("ConfigSpace refuses configurations with NaN: name that choice by a string")
     if isinstance(p, Categorical):
         return cs.CategoricalHyperparameter(name, p.choices, weights=p.prior, **default)
     if isinstance(p, Ordinal) or (isinstance(p, Int) and p.step != 1) or (isinstance(p, Float) and p.step is not None):

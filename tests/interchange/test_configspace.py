@@ -356,3 +356,17 @@ def test_what_has_no_equivalent_here() -> None:
     hyperparameter = INTEGER("x", 0, 9)
     with pytest.raises(TypeError, match="the clause Forbidden: x == 1 is a Odd, which has no equivalent"):
         hf.Space.from_configspace(space_of(hyperparameter, Odd(hyperparameter, 1)))
+
+
+def test_conditions_on_integers_on_a_log_scale() -> None:
+    space = hf.Space({"n": hf.Int(1, 100, log=True), "x": hf.Float(0, 1).when("n", range(2, 101)), "y": hf.Float(0, 1).when("n", range(1, 60))})
+    theirs = space.to_configspace()
+    theirs.seed(1)
+    for sample in theirs.sample_configuration(300):
+        space.validate(dict(sample))
+    assert all(again.condition == space[name].condition for name, again in hf.Space.from_configspace(theirs).parameters.items())
+
+
+def test_a_choice_that_is_nan_has_no_equivalent() -> None:
+    with pytest.raises(ValueError, match="parameter 'c': ConfigSpace refuses configurations with NaN"):
+        hf.Space({"c": hf.Categorical([1.0, float("nan")])}).to_configspace()
