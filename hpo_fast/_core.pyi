@@ -296,7 +296,6 @@ class GpOptions(metaclass=_pybind11_type):
         length_prior: tuple[float, float],
         noise_prior: tuple[float, float],
         main_effects: bool,
-        input_warp: bool,
         acquire: int,
         beta: float,
         beta_growth: float,
@@ -311,12 +310,13 @@ class Gp(metaclass=_pybind11_type):
     """
 
     def __init__(self, box: Box, grid: Grid, options: GpOptions, seed: int, threads: int) -> None: ...
-    @property
-    def prior_mode(self) -> list[float]: """Theta before any observation."""
+    def prior_mode(self, warped: bool) -> list[float]:
+        """Theta before any observation, of inputs that are warped or are not."""
     @property
     def jitter(self) -> float: """What the last factor needed on its diagonal."""
     def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]]) -> tuple[list[float], float, int]:
-        """The best mode of the posterior of theta found from `starts`: theta, log density, evaluations."""
+        """The best mode of the posterior of theta found from `starts`, all of one size: theta, log density (of shapes over that at their prior's
+        mode), evaluations."""
 
     def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:
         """log p(y, theta) and its gradient, of the size of theta."""

@@ -48,7 +48,7 @@ class Surrogate:
     @property
     def theta(self) -> np.ndarray:
         """Logarithms of the d inverse squared lengthscales, of the variances of signal, noise and main effects (of scaled values),
-        (d + 3,); with ``input_warp`` also of the two shape parameters of each column, (3 d + 3,).
+        (d + 3,); where inputs are warped also of the two shape parameters of each column, (3 d + 3,).
         """
         return np.array(self._told[2])
 

@@ -432,12 +432,12 @@ def gp_log_posterior(
     columns: list[Column], kernel: str, theta: Sequence[float], rows: np.ndarray, y: np.ndarray, length_offset: float = -1.5,
     length_deviation: float = 1.7, noise_mean: float = -5.0,
 ) -> float:
-    """log p(y | theta) + log p(theta)."""
+    """log p(y | theta) + log p(theta), that of shapes over the density at their mode."""
     k = gp_covariance(columns, kernel, theta, rows, rows) + math.exp(theta[len(columns) + 1]) * np.eye(len(rows))
     d = len(columns)
     value = multivariate_normal(np.zeros(len(y)), k).logpdf(y)
     mean = -2 * (length_offset + 0.5 * math.log(max(active_dims(columns), 1)))
-    value += norm(0, 0.5).logpdf(theta[d + 3 :]).sum()
+    value -= 0.5 * (np.square(theta[d + 3 :]) / 0.9**2).sum()
     if theta[d + 2] > -600:
         value += norm(-1, 1.5).logpdf(theta[d + 2])
     return value + norm(mean, 2 * length_deviation).logpdf(theta[:d]).sum() + norm(0, 1).logpdf(theta[d]) + norm(noise_mean, 1).logpdf(theta[d + 1])

@@ -159,7 +159,7 @@ def test_the_acquisition_of_gp_rises_by_the_weighted_log_density():
     for prior in (None, hf.Normal(0.7, 0.2)):
         space = Space({"x": hf.Float(0, 1, prior=prior), "y": hf.Float(0, 1)})
         options = _core.GpOptions(
-            smoothness=0, length_prior=(-1.5, 1.7), noise_prior=(-5.0, 1.0), main_effects=True, input_warp=False,
+            smoothness=0, length_prior=(-1.5, 1.7), noise_prior=(-5.0, 1.0), main_effects=True,
             acquire=0, beta=1.8, beta_growth=0.0, prior_strength=4.0,
         )
         gp = _core.Gp(space.box, space.grid, options, 0, 1)

@@ -39,7 +39,7 @@ Gp::Gp(const Box& box, const Grid& grid, const GpOptions& options, std::uint64_t
     options_.check();
 }
 
-Theta Gp::prior_mode() const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr).prior_mode(); }
+Theta Gp::prior_mode(bool warped) const { return LogPosterior(features_, options_.smoothness, options_.priors, {}, nullptr).prior_mode(warped); }
 
 LogPosterior Gp::log_posterior_of(const Observations& told, std::vector<double>* z) const {
     const std::size_t n = told.rows.rows, f = features_.size();

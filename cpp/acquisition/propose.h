@@ -69,8 +69,9 @@ public:
     const Box& box() const { return box_; }
     std::size_t dims() const { return box_.dims(); }
 
-    Theta prior_mode() const;
-    // The mode of the hyperparameters, the best of searches from `starts`.
+    // Of inputs that are warped or are not.
+    Theta prior_mode(bool warped) const;
+    // The mode of the hyperparameters, the best of searches from `starts` (see fit.h).
     Fit fit(const Observations& told, const std::vector<Theta>& starts) const;
     // log p(y, theta) and its gradient, of the size of theta.
     double log_posterior(const Observations& told, const Theta& theta, double* gradient) const;

@@ -18,13 +18,12 @@ namespace hpo {
 namespace {
 
 GpOptions make_options(int smoothness, std::pair<double, double> length_prior, std::pair<double, double> noise_prior, bool main_effects,
-                       bool input_warp, int acquire, double beta, double beta_growth, double prior_strength) {
+                       int acquire, double beta, double beta_growth, double prior_strength) {
     GpOptions o;
     o.smoothness = static_cast<Smoothness>(smoothness);
     o.priors.length = {length_prior.first, length_prior.second};
     o.priors.noise = {noise_prior.first, noise_prior.second};
     o.priors.effects = main_effects;
-    o.priors.warped = input_warp;
     o.acquire = static_cast<Acquire>(acquire);
     o.beta = beta;
     o.beta_growth = beta_growth;
@@ -36,9 +35,10 @@ GpOptions make_options(int smoothness, std::pair<double, double> length_prior, s
 // rows (m, d), labels (m,), theta, how many rows to factor, and the mean and deviation that were taken out of the labels
 using GivenOutcomes = std::tuple<Gp*, Array, Array, Theta, std::size_t, double, double>;
 
-void check_theta(const Theta& theta, const Gp& gp) {
-    const std::size_t size = gp.prior_mode().size();
-    if (theta.size() != size) throw std::invalid_argument("theta must have " + std::to_string(size) + " entries, got " + std::to_string(theta.size()));
+void check_theta(const Theta& theta, std::size_t d) {
+    if (theta.size() != d + 3 && theta.size() != 3 * d + 3)
+        throw std::invalid_argument("theta must have " + std::to_string(d + 3) + " entries, or " + std::to_string(3 * d + 3) +
+                                    " with warped inputs, got " + std::to_string(theta.size()));
 }
 
 void check_count(std::size_t n_factored, std::size_t n) {
@@ -63,16 +63,20 @@ void register_gp(py::module_& m) {
 
     py::class_<GpOptions>(m, "GpOptions")
         .def(py::init(&make_options), py::kw_only(), py::arg("smoothness"), py::arg("length_prior"), py::arg("noise_prior"),
-             py::arg("main_effects"), py::arg("input_warp"), py::arg("acquire"), py::arg("beta"), py::arg("beta_growth"), py::arg("prior_strength"));
+             py::arg("main_effects"), py::arg("acquire"), py::arg("beta"), py::arg("beta_growth"), py::arg("prior_strength"));
 
     py::class_<Gp>(m, "Gp")
         .def(py::init<const Box&, const Grid&, const GpOptions&, std::uint64_t, int>(), py::arg("box"), py::arg("grid"), py::arg("options"),
              py::arg("seed"), py::arg("threads"), py::keep_alive<1, 2>(), py::keep_alive<1, 3>())
-        .def_property_readonly("prior_mode", &Gp::prior_mode)
+        .def("prior_mode", &Gp::prior_mode, py::arg("warped"))
         .def_property_readonly("jitter", py::cpp_function(&Gp::jitter, py::call_guard<py::gil_scoped_release>()))
         .def("fit", [](const Gp& gp, const Array& rows, const Array& y, const std::vector<Theta>& starts) {
             const Observations told = observations(rows, y, gp.dims());
-            for (const Theta& start : starts) check_theta(start, gp);
+            if (starts.empty()) throw std::invalid_argument("starts must not be empty");
+            for (const Theta& start : starts) {
+                check_theta(start, gp.dims());
+                if (start.size() != starts.front().size()) throw std::invalid_argument("starts must be of one size: inputs are warped for all or for none");
+            }
             Fit fit;
             {
                 const py::gil_scoped_release release;
@@ -82,7 +86,7 @@ void register_gp(py::module_& m) {
         }, py::arg("rows"), py::arg("y"), py::arg("starts"))
         .def("log_posterior", [](const Gp& gp, const Array& rows, const Array& y, const Theta& theta) {
             const Observations told = observations(rows, y, gp.dims());
-            check_theta(theta, gp);
+            check_theta(theta, gp.dims());
             Array gradient(static_cast<py::ssize_t>(theta.size()));
             const double value = gp.log_posterior(told, theta, gradient.mutable_data());
             return py::make_tuple(value, gradient);
@@ -90,7 +94,7 @@ void register_gp(py::module_& m) {
         .def("posterior", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
             const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
-            check_theta(theta, gp);
+            check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), variance(static_cast<py::ssize_t>(q.rows));
             double *m_out = mean.mutable_data(), *v_out = variance.mutable_data();
@@ -103,7 +107,7 @@ void register_gp(py::module_& m) {
         .def("mean", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
             const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
-            check_theta(theta, gp);
+            check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows));
             double* out = mean.mutable_data();
@@ -114,7 +118,7 @@ void register_gp(py::module_& m) {
         .def("joint", [](Gp& gp, const Array& rows, const Array& y, const Theta& theta, std::size_t n_factored, const Array& queries) {
             const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix q = matrix(queries, gp.dims(), "queries");
-            check_theta(theta, gp);
+            check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
             Array mean(static_cast<py::ssize_t>(q.rows)), covariance = new_array(q.rows, q.rows);
             double* m_out = mean.mutable_data();
@@ -129,7 +133,7 @@ void register_gp(py::module_& m) {
                            const Array& pending, const py::object& feasible, RowSet& seen, bool stalls, const std::optional<GivenOutcomes>& outcomes) {
             const Observations told = observations(rows, y, gp.dims());
             const ConstMatrix waiting = matrix(pending, gp.dims(), "pending");
-            check_theta(theta, gp);
+            check_theta(theta, gp.dims());
             check_count(n_factored, told.rows.rows);
             const Feasible constraint = feasible_from(feasible);
             std::optional<Outcomes> known;
@@ -138,7 +142,7 @@ void register_gp(py::module_& m) {
                 if (!model || model == &gp || &model->box() != &gp.box()) throw std::invalid_argument("outcomes must be of another process on the same box");
                 if (!(mean > 0.0 && mean < 1.0 && deviation > 0.0)) throw std::invalid_argument("outcomes must have a mean between 0 and 1, and a deviation above 0");
                 known.emplace(Outcomes{*model, observations(all, labels, gp.dims()), by, factored, mean, deviation});
-                check_theta(by, *model);
+                check_theta(by, gp.dims());
                 check_count(factored, known->told.rows.rows);
             }
             std::vector<GpSuggested> how(n);

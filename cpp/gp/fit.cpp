@@ -35,17 +35,17 @@ LogPosterior::LogPosterior(const Features& features, Smoothness smoothness, cons
     product_.resize(n * f);
 }
 
-Theta LogPosterior::prior_mode() const {
+Theta LogPosterior::prior_mode(bool warped) const {
     const std::size_t d = features_.dims();
     Theta theta(d + 3, -2.0 * (priors_.length.mean + 0.5 * std::log(std::max(features_.active_dims(), 1.0))));
     theta[d] = priors_.signal.mean;
     theta[d + 1] = priors_.noise.mean;
     theta[d + 2] = priors_.effects ? priors_.effects_variance.mean : Effects::kNone;
-    if (priors_.warped) theta.resize(3 * d + 3, priors_.warp.mean);
+    if (warped) theta.resize(3 * d + 3, priors_.shapes.mean);
     return theta;
 }
 
-void LogPosterior::bounds(Theta* lower, Theta* upper) const {
+void LogPosterior::bounds(bool warped, Theta* lower, Theta* upper) const {
     const std::size_t d = features_.dims();
     lower->assign(d + 3, -18.0);   // lengthscales from 0.01 to 8,000 of the range
     upper->assign(d + 3, 9.2);
@@ -55,14 +55,14 @@ void LogPosterior::bounds(Theta* lower, Theta* upper) const {
     (*upper)[d + 1] = std::log(10.0);
     (*lower)[d + 2] = priors_.effects ? std::log(1e-6) : Effects::kNone;
     (*upper)[d + 2] = priors_.effects ? std::log(1e3) : Effects::kNone;
-    if (!priors_.warped) return;
-    lower->resize(3 * d + 3, -2.0);
-    upper->resize(3 * d + 3, 2.0);
+    if (!warped) return;
+    lower->resize(3 * d + 3, -3.0);
+    upper->resize(3 * d + 3, 3.0);
 }
 
 double LogPosterior::prior(const Theta& theta, double* gradient) const {
     const std::size_t d = features_.dims();
-    const Theta mode = prior_mode();
+    const Theta mode = prior_mode(is_warped(theta));
     double value = 0.0;
     for (std::size_t i = 0; i < theta.size(); ++i) {
         if (i == d + 2 && !priors_.effects) continue;
@@ -71,9 +71,9 @@ double LogPosterior::prior(const Theta& theta, double* gradient) const {
                                  : i == d     ? priors_.signal.deviation
                                  : i == d + 1 ? priors_.noise.deviation
                                  : i == d + 2 ? priors_.effects_variance.deviation
-                                              : priors_.warp.deviation;
+                                              : priors_.shapes.deviation;
         const double t = (theta[i] - mode[i]) / deviation;
-        value -= 0.5 * t * t + std::log(deviation) + kHalfLog2Pi;
+        value -= 0.5 * t * t + (i < d + 3 ? std::log(deviation) + kHalfLog2Pi : 0.0);
         if (gradient) gradient[i] -= t / deviation;
     }
     return value;
@@ -88,7 +88,7 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
     e_.resize(n * g);
     inverse_e_.resize(n * g);
     std::vector<double> norms(n, 0.0), by_z(f), by_log_a, by_log_b;
-    if (gradient && priors_.warped) {
+    if (gradient && is_warped(theta)) {
         by_log_a.resize(n * f);
         by_log_b.resize(n * f);
     }
@@ -186,8 +186,9 @@ double LogPosterior::operator()(const Theta& theta, double* gradient) {
 Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbOptions& options) {
     Fit best;
     best.value = -std::numeric_limits<double>::infinity();
+    const bool warped = posterior.is_warped(starts.front());
     Theta lower, upper;
-    posterior.bounds(&lower, &upper);
+    posterior.bounds(warped, &lower, &upper);
     std::vector<double> gradient(lower.size());
     for (const Theta& start : starts) {
         Lbfgsb search(start, lower, upper, options);
@@ -202,7 +203,7 @@ Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbO
             best.theta = search.best_x();
         }
     }
-    if (best.theta.empty()) best.theta = posterior.prior_mode();   // nothing could be factored
+    if (best.theta.empty()) best.theta = posterior.prior_mode(warped);   // nothing could be factored
     return best;
 }
 

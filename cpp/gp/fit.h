@@ -29,10 +29,11 @@ struct Priors {
     Normal noise{-5.0, 1.0};                                  // of log noise variance
     bool effects = true;
     Normal effects_variance{-1.0, 1.5};                       // of its logarithm, if there are main effects
-    bool warped = false;
-    Normal warp{0.0, 0.5};                                    // of log a and log b, if inputs are warped
+    Normal shapes{0.0, 0.9};                                  // of log a and log b of each column, where inputs are warped
 };
 
+// Of theta (d + 3,), or (3 d + 3,) where inputs are warped. The prior of the shapes is over its mode's, so that what is found with and without them
+// can be compared.
 class LogPosterior {
 public:
     // z (n, f) and y (n,) must outlive it.
@@ -41,9 +42,10 @@ public:
     // The value at theta, and its gradient, of the size of theta, if wanted; -inf where the covariance cannot be factored.
     double operator()(const Theta& theta, double* gradient);
     // The mode of the prior: where a search without a better idea starts.
-    Theta prior_mode() const;
+    Theta prior_mode(bool warped) const;
+    bool is_warped(const Theta& theta) const { return theta.size() > features_.dims() + 3; }
     // The box of the search.
-    void bounds(Theta* lower, Theta* upper) const;
+    void bounds(bool warped, Theta* lower, Theta* upper) const;
 
 private:
     double prior(const Theta& theta, double* gradient) const;
@@ -62,7 +64,8 @@ struct Fit {
     std::size_t evaluations = 0;
 };
 
-// The best of the searches from the given starts, one after the other; one that comes near the best so far is not finished.
+// The best of the searches from the given starts, at least one and all of one size, one after the other; one that comes near the best so far is not
+// finished.
 Fit fit(LogPosterior& posterior, const std::vector<Theta>& starts, const LbfgsbOptions& options);
 
 }  // namespace hpo

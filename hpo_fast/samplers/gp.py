@@ -12,6 +12,7 @@ import numpy as np
 
 from hpo_fast import _core
 from hpo_fast.checks import check_flag, check_int, check_number
+from hpo_fast.choices import Categorical
 from hpo_fast.history import History
 from hpo_fast.samplers.base import TrialInfo, startup_info, uniform_info
 from hpo_fast.space import Space
@@ -24,6 +25,9 @@ _FIT_LABELS = 100   # the same of which trials succeed, which have less to tell
 _LABEL_NOISE = (-1.0, 1.0)   # prior of the logarithm of the noise of which trials succeed, of labels with variance one
 _STALL = 5   # trials in which the best value has improved by less than
 _STALL_GAIN = 0.1   # of its distance to the median: the search stalls
+_WARP_EVIDENCE = 5.0   # what warped inputs must add to the log density to be used
+_WARP_TRIALS = 64   # observations up to which they are always fitted; beyond, only where at half as many they added
+_WARP_HOPE = 2.0   # this much
 _MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
 
 
@@ -52,8 +56,10 @@ class GP:
     main_effects : bool, default True
         Beside the kernel, each numeric parameter adds a straight line and a parabola of its own: they are learned from a few
         trials, and reach over the whole range.
-    input_warp : bool, default False
-        Numeric parameters are stretched where the function changes fast, by Kumaraswamy's distribution function with a fitted shape.
+    input_warp : bool or "auto", default "auto"
+        Numeric parameters are stretched where the function changes fast, by Kumaraswamy's distribution function with a fitted shape: always,
+        never, or where that explains the observations much better. It does where a parameter was declared on another scale than its natural
+        one, as a learning rate without ``log=True``.
     length_prior : (float, float), default (sqrt(2) - 3, 1)
         Mean and deviation of the normal prior of log(lengthscale) - log(d) / 2, lengthscales in units of the range; d is the number of
         parameters that are active on average.
@@ -77,6 +83,9 @@ class GP:
     The targets are learned from the trials that succeeded. A second process, fitted to all trials, estimates the probability of success; three times
     its logarithm is added to the acquisition, cut off at zero where success is as likely as usual. So a region of failures is avoided up to its edge,
     while isolated failures are not. Every tenth trial ignores it, since a few failures may be accidents.
+
+    A second fit has inputs that are warped, by shapes that are fitted too. With ``input_warp="auto"`` it is used where its log density, that of the shapes
+    counted from their prior's mode, is larger by five; beyond 64 observations it is made only where it had added two at half as many.
 
     In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
     the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
@@ -106,7 +115,7 @@ class GP:
     beta_growth: float = 0.5
     warp: str = "half-rank"
     main_effects: bool = True
-    input_warp: bool = False
+    input_warp: bool | str = "auto"
     length_prior: tuple[float, float] = (2**0.5 - 3, 1.0)
     noise_prior: tuple[float, float] = (-5.0, 1.0)
     max_observations: int = 1000
@@ -118,8 +127,9 @@ class GP:
         for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
-        for name in ("main_effects", "input_warp"):
-            check_flag("GP", name, getattr(self, name))
+        check_flag("GP", "main_effects", self.main_effects)
+        if not isinstance(self.input_warp, (bool, np.bool_)) and self.input_warp != "auto":
+            raise TypeError(f'GP: input_warp={self.input_warp!r} must be True, False or "auto"')
         for name in ("beta", "beta_growth", "prior_strength"):
             if check_number("GP", name, getattr(self, name)) < 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must not be negative")
@@ -177,24 +187,28 @@ def _thinned(index: np.ndarray, most: int) -> np.ndarray:
 
 
 class _Fits:
-    """The hyperparameters of one process at points of the schedule."""
+    """The hyperparameters of one process at points of the schedule; with `plain`, its fits without warped inputs, those with them."""
 
-    def __init__(self, core: _core.Gp) -> None:
-        self._core = core
-        self._at: dict[int, list[float]] = {}
+    def __init__(self, core: _core.Gp, plain: _Fits | None = None) -> None:
+        self._core, self._plain = core, plain
+        self._at: dict[int, tuple[list[float], float]] = {}
 
-    def at(self, point: int, data: Callable[[int], tuple[np.ndarray, np.ndarray]]) -> list[float]:
-        """Theta fitted to data(point): rows (m, d) and targets (m,) of the first `point` observations. The search also starts where that at half
-        as many ended."""
+    def at(self, point: int, data: Callable[[int], tuple[np.ndarray, np.ndarray]]) -> tuple[list[float], float]:
+        """Theta fitted to data(point), rows (m, d) and targets (m,) of the first `point` observations, and its log density; 0 if the targets are
+        equal. The search starts from the prior's mode, or from what is fitted without warped inputs, and from where that at half as many ended."""
         load_lapack()
         if point not in self._at:
-            starts = [self._core.prior_mode]
+            start = self._core.prior_mode(self._plain is not None)
+            if self._plain is not None:
+                plain, _ = self._plain.at(point, data)
+                start = plain + start[len(plain) :]
+            starts = [start]
             if point >= 8:
-                starts.append(self.at(schedule(point // 2), data))
+                starts.append(self.at(schedule(point // 2), data)[0])
             # A cold start rarely wins once there is much evidence, and costs more than everything else.
             starts = starts if point <= 200 else starts[1:]
             rows, targets = data(point)
-            self._at[point] = self._core.fit(rows, targets, starts)[0] if targets.any() else starts[0]
+            self._at[point] = self._core.fit(rows, targets, starts)[:2] if targets.any() else (starts[0], 0.0)
         return self._at[point]
 
 
@@ -213,14 +227,15 @@ class GPEngine:
             smoothness=KERNELS.index(sampler.kernel),
             length_prior=sampler.length_prior,
             main_effects=bool(sampler.main_effects),
-            input_warp=bool(sampler.input_warp),
             acquire=ACQUISITIONS.index(sampler.acquisition),
             beta=float(sampler.beta),
             beta_growth=float(sampler.beta_growth),
             prior_strength=float(sampler.prior_strength),
         )
         self._core = _core.Gp(space.box, space.grid, options(noise_prior=sampler.noise_prior), seed, threads)
-        self._fits = _Fits(self._core)
+        self._plain_fits = _Fits(self._core)
+        self._warped_fits = _Fits(self._core, self._plain_fits)
+        self._warps = sampler.input_warp and any(not isinstance(p, Categorical) for p in space.parameters.values())
         self._outcomes = _core.Gp(space.box, space.grid, options(noise_prior=_LABEL_NOISE), seed, threads)
         self._outcome_fits = _Fits(self._outcomes)
         self._skill = (0, 0.0)   # the last point of the schedule and the skill there
@@ -237,11 +252,12 @@ class GPEngine:
             why = "all trials told are equally good" if np.isfinite(self._history.values[:1]).any() else "no trial has succeeded yet"
             return self._spread(n, number, seen, startup_info(told, self._sampler.n_startup, why))
         try:
-            outcomes = self._outcome_model()
-            rows, how = self._core.suggest(number, n, *self.model(), pending, self._space.constraint, seen, self.stalls, outcomes)
+            outcomes, (known, targets, theta, n_factored) = self._outcome_model(), self.model()
+            rows, how = self._core.suggest(number, n, known, targets, theta, n_factored, pending, self._space.constraint, seen, self.stalls, outcomes)
         except _core.NotPositiveDefinite as error:
             return self._spread(n, number, seen, TrialInfo("sobol", told, None, f"no model: {error}"))
-        return rows, [self._info(*each) for each in how]
+        model = "with warped inputs" if len(theta) > len(self._space) + 3 else ""
+        return rows, [self._info(model, *each) for each in how]
 
     @property
     def stalls(self) -> bool:
@@ -256,13 +272,14 @@ class GPEngine:
         rows = self._startup.suggest(self._space.grid, number, n, self._space.constraint, seen)
         return rows, [info] * len(rows)
 
-    def _info(self, is_gp: bool, value: float, is_daring: bool, is_wider: bool) -> TrialInfo:
+    def _info(self, model: str, is_gp: bool, value: float, is_daring: bool, is_wider: bool) -> TrialInfo:
         if not is_gp:
             return uniform_info(len(self._history))
+        wider = "with twice the deviations since the search stalls" if is_wider and self._sampler.acquisition == "lcb" else ""
+        daring = "as if no trial had failed" if is_daring else ""
+        reason = ", ".join(filter(None, [f"largest {self._sampler.acquisition} found", model, daring, wider]))
         jitter = f"; the covariance needed a jitter of {self._core.jitter:.0e}" if self._core.jitter > 0 else ""
-        wider = ", with twice the deviations since the search stalls" if is_wider and self._sampler.acquisition == "lcb" else ""
-        daring = ", as if no trial had failed" if is_daring else ""
-        return TrialInfo("gp", len(self._history), value, f"largest {self._sampler.acquisition} found{daring}{wider}{jitter}")
+        return TrialInfo("gp", len(self._history), value, reason + jitter)
 
     def model(self) -> tuple[np.ndarray, np.ndarray, list[float], int]:
         """Rows (m, d) that succeeded, warped targets (m,), hyperparameters (d + 3,) or (3 d + 3,), and how many rows to factor before the rest is
@@ -270,8 +287,18 @@ class GPEngine:
         point = schedule(len(self._history))
         return *self._targets(self._successes(self.seen())), self._fit(point), len(self._successes(self._kept(point)))
 
+    def _fitted(self, point: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._targets(_thinned(self._successes(self._kept(point)), _FIT_OBSERVATIONS))
+
     def _fit(self, point: int) -> list[float]:
-        return self._fits.at(point, lambda p: self._targets(_thinned(self._successes(self._kept(p)), _FIT_OBSERVATIONS)))
+        warps = self._warps and (self._sampler.input_warp != "auto" or self._gain_of_warping(point) > _WARP_EVIDENCE)
+        return (self._warped_fits if warps else self._plain_fits).at(point, self._fitted)[0]
+
+    def _gain_of_warping(self, point: int) -> float:
+        """In log density; -inf where there is no hope."""
+        if point > _WARP_TRIALS and self._gain_of_warping(schedule(point // 2)) < _WARP_HOPE:
+            return -math.inf
+        return self._warped_fits.at(point, self._fitted)[1] - self._plain_fits.at(point, self._fitted)[1]
 
     def _successes(self, index: np.ndarray) -> np.ndarray:
         successes: np.ndarray = index[np.isfinite(self._history.values[index])]
@@ -286,17 +313,14 @@ class GPEngine:
         if len(self._successes(index)) == len(index):
             return None
         rows, labels, mean, deviation = self._labels(index)
-        return self._outcomes, rows, labels, self._fit_outcomes(point), len(self._kept(point)), mean, deviation
+        return self._outcomes, rows, labels, self._outcome_fits.at(point, self._fitted_labels)[0], len(self._kept(point)), mean, deviation
 
-    def _fit_outcomes(self, point: int) -> list[float]:
-        def data(point: int) -> tuple[np.ndarray, np.ndarray]:
-            kept = self._kept(point)
-            good = self._successes(kept)
-            parts = [good, np.setdiff1d(kept, good, assume_unique=True)]
-            share = min(_FIT_LABELS / len(kept), 1.0)
-            return self._labels(np.concatenate([_thinned(part, math.ceil(share * len(part))) for part in parts]))[:2]
-
-        return self._outcome_fits.at(point, data)
+    def _fitted_labels(self, point: int) -> tuple[np.ndarray, np.ndarray]:
+        kept = self._kept(point)
+        good = self._successes(kept)
+        parts = [good, np.setdiff1d(kept, good, assume_unique=True)]
+        share = min(_FIT_LABELS / len(kept), 1.0)
+        return self._labels(np.concatenate([_thinned(part, math.ceil(share * len(part))) for part in parts]))[:2]
 
     def _labels(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """Rows (m, d), 1 where they succeeded and 0 where not, less their mean and over their deviation (m,), and both."""

@@ -22,7 +22,7 @@ seeds = st.integers(0, 2**31)
 
 OPTIONS = {
     "smoothness": KERNELS.index("matern52"), "length_prior": (-1.5, 1.7), "noise_prior": (-5.0, 1.0),
-    "main_effects": True, "input_warp": False, "acquire": 1, "beta": 1.8, "beta_growth": 0.0, "prior_strength": 3.0,
+    "main_effects": True, "acquire": 1, "beta": 1.8, "beta_growth": 0.0, "prior_strength": 3.0,
 }
 
 
@@ -48,7 +48,7 @@ def data(columns, n, seed, warped=False, effects=True):
 @settings(deadline=None, max_examples=60)
 def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel, warped, effects):
     rows, y, theta = data(columns, n + 5, seed, warped, effects)
-    gp, told = gp_of(columns, kernel=kernel, input_warp=warped), (rows[:n], y[:n], theta, n // 2, rows[n:])
+    gp, told = gp_of(columns, kernel=kernel), (rows[:n], y[:n], theta, n // 2, rows[n:])
     mean, variance = gp.posterior(*told)
     want_mean, want_cov = reference.gp_posterior(columns, kernel, theta, rows[:n], y[:n], rows[n:])
     np.testing.assert_allclose(mean, want_mean, rtol=1e-7, atol=1e-8)
@@ -60,7 +60,7 @@ def test_the_posterior_equals_brute_force_on_any_space(columns, n, seed, kernel,
 @settings(deadline=None, max_examples=60)
 def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_differences(columns, n, seed, kernel, warped, effects):
     rows, y, theta = data(columns, n, seed, warped, effects)
-    gp = gp_of(columns, kernel=kernel, input_warp=warped, main_effects=effects)
+    gp = gp_of(columns, kernel=kernel, main_effects=effects)
     value, gradient = gp.log_posterior(rows, y, theta)
     want = reference.gp_log_posterior(columns, kernel, theta, rows, y)
     np.testing.assert_allclose(value, want, rtol=1e-9, atol=1e-9)
@@ -78,7 +78,7 @@ def test_the_log_posterior_equals_brute_force_and_its_gradient_equals_difference
 @settings(deadline=None, max_examples=20)
 def test_lengthscales_are_expected_to_grow_with_the_columns_that_are_active(columns, seed):
     active = (~np.isnan(rows_of(columns, 20_000, seed))).sum(axis=1)
-    modes = np.array(gp_of(columns).prior_mode[: len(columns)])
+    modes = np.array(gp_of(columns).prior_mode(False)[: len(columns)])
     lengths = -modes / 2 + 1.5
     np.testing.assert_allclose(np.exp(2 * lengths), active.mean(), atol=6 * active.std() / math.sqrt(20_000) + 1e-9)
 
@@ -236,14 +236,14 @@ def test_no_small_change_of_a_suggestion_has_a_larger_acquisition_value(seed, ac
     columns = [Column(REAL), Column(REAL), Column(ORDERED, levels=30), Column(ORDERED, levels=6), Column(CATEGORICAL, levels=4)]
     rows, y, theta = data(columns, 10 + 5 * seed, seed, warped)
     box = box_of(columns)
-    gp = gp_of(columns, box=box, acquire=acquire, input_warp=warped)
+    gp = gp_of(columns, box=box, acquire=acquire)
     outcomes, known, targets = None, rows, y
     if fails:   # where the first column is large, and sometimes elsewhere
         every, _, by = data(columns, 2 * len(rows), seed + 50, warped)
         succeeded = (every[:, 0] < 0.6) & (every[:, 2] < 0.9)
         rates = succeeded.mean(), succeeded.std()
         labels = (succeeded - rates[0]) / rates[1]
-        outcomes = gp_of(columns, box=box, input_warp=warped), every, labels, by, len(rows), *rates
+        outcomes = gp_of(columns, box=box), every, labels, by, len(rows), *rates
         # A failure counts as seen at its posterior mean.
         known, targets = np.vstack([rows, every[~succeeded]]), np.append(y, gp.mean(rows, y, theta, len(rows), every[~succeeded]))
     made, how = gp.suggest(0, 1, rows, y, theta, len(rows), none_pending(columns), None, _core.RowSet(len(columns)), outcomes=outcomes)
@@ -277,14 +277,16 @@ def test_wrong_shapes_are_refused(wrong, words):
         gp_of(CONTINUOUS).posterior(**given_)
 
 
-@pytest.mark.parametrize("warped", [False, True])
-def test_a_theta_of_the_other_kind_is_refused(warped):
-    rows, y, _ = data(CONTINUOUS, 30, 4)
-    *_, theta = data(CONTINUOUS, 30, 4, not warped)
-    gp = gp_of(CONTINUOUS, input_warp=warped)
-    for ask in (lambda: gp.fit(rows, y, [theta]), lambda: gp.log_posterior(rows, y, theta), lambda: gp.posterior(rows, y, theta, 30, rows)):
-        with pytest.raises(ValueError, match=f"theta must have {len(gp.prior_mode)} entries, got {len(theta)}"):
-            ask()
+def test_starts_are_of_one_kind():
+    rows, y, theta = data(CONTINUOUS, 30, 4)
+    gp, d = gp_of(CONTINUOUS), len(CONTINUOUS)
+    for starts, words in (
+        ([], "starts must not be empty"),
+        ([theta, gp.prior_mode(True)], "starts must be of one size"),
+        ([theta[:-1]], f"theta must have {d + 3} entries, or {3 * d + 3} with warped inputs, got {d + 2}"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            gp.fit(rows, y, starts)
 
 
 def test_outcomes_that_do_not_belong_to_the_process_are_refused():

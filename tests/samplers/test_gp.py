@@ -46,6 +46,38 @@ def test_it_beats_random_search_by_far_on_a_bowl(options):
     assert median(GP(**options)) < 0.2 * median("random")
 
 
+def wrong_scale(p):
+    return (np.log10(p["lr"]) + 4) ** 2 + (np.log10(p["wd"]) + 3) ** 2 + p["x"] ** 2
+
+
+WRONG = hf.Space({"lr": hf.Float(1e-6, 1), "wd": hf.Float(1e-5, 0.1), "x": hf.Float(-1, 1)})   # without log=True
+
+
+def test_inputs_are_warped_where_a_parameter_has_the_wrong_scale():
+    def median(sampler):
+        return np.median([hf.minimize(wrong_scale, WRONG, 50, sampler, seed).best_value for seed in range(5)])
+
+    assert median("gp") < 0.1 * median(GP(input_warp=False))
+    for fn, space, warps in ((wrong_scale, WRONG, True), (bowl, BOWL, False)):
+        opt = hf.minimize(fn, space, 50, "gp").optimizer
+        assert len(opt._engine.model()[2]) == (3 if warps else 1) * len(space) + 3
+        assert opt.ask().info.reason == "largest lcb found" + (", with warped inputs" if warps else "")
+
+
+def test_warping_is_given_up_where_it_does_not_help(monkeypatch):
+    space = hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)})
+    rows = space.sample(400, seed=0)
+    for y, helps in ((((rows - 0.4) ** 2).sum(axis=1), False), (np.log(1e-4 + rows).sum(axis=1) ** 2, True)):
+        engine = GP().start(space, 0, 1)
+        engine.tell(rows, y)
+        engine.model()
+        assert (max(engine._warped_fits._at) > 64) == helps and (len(engine.model()[2]) == 9) == helps
+    only = hf.Space({"c": hf.Categorical(list("abcd"))})
+    engine = GP().start(only, 0, 1)
+    engine.tell(only.sample(30, seed=0), np.arange(30.0))
+    assert len(engine.model()[2]) == 4 and not engine._warped_fits._at
+
+
 def test_the_schedule_is_a_function_of_the_number_alone():
     points = [schedule(n) for n in range(1, 3000)]
     assert points[0] == 1 and all(a <= b for a, b in itertools.pairwise(points))
@@ -218,8 +250,8 @@ def test_fits_see_successes_and_failures_however_they_alternate():
     for first in (0, 1):
         engine = GP().start(space, 0, 1)
         engine.tell(rows, np.where(np.arange(1000) % 2 == first, np.inf, ((rows - 0.4) ** 2).sum(axis=1)))
-        fresh, point = engine._core.prior_mode, schedule(1000)
-        assert engine._fit(point) != fresh and engine._fit_outcomes(point) != fresh
+        fresh, point = engine._core.prior_mode(False), schedule(1000)
+        assert engine._fit(point) != fresh and engine._outcome_fits.at(point, engine._fitted_labels)[0] != fresh
 
 
 def test_an_engine_goes_with_its_last_reference():
