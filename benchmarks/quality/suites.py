@@ -27,7 +27,9 @@ class Block:
     budget: int
 
 
-STANDARD = ("*",)
+STANDARD = (
+    "mlp/*", "xgb/*", "xgb48/*", "taskset/*", "deepar/*", "nmt/*", "yahpo-*", "hss/*", "sklearn/*", "synthetic/*", "bbob/*", "bbob-mixint/*", "llm/*",
+)   # fmt: skip
 SMOKE = ("synthetic/branin", "synthetic/mixed-*", "sklearn/learner-wine", "llm/simulated-small")
 
 SUITES: dict[str, tuple[Block, ...]] = {
@@ -36,6 +38,7 @@ SUITES: dict[str, tuple[Block, ...]] = {
         Block((*OURS, *FAST), STANDARD, 10, 200),
         Block(("optuna:gp",), STANDARD, 5, 100),
     ),
+    "scales": (Block((*OURS, "hpo_fast:gp?input_warp=False", *FAST), ("scales/*",), 10, 100),),
     "full": (
         Block((*OURS, *FAST), STANDARD, 20, 200),
         Block(("optuna:gp",), STANDARD, 5, 100),

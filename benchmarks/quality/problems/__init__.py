@@ -1,4 +1,4 @@
-"""The problems, by family; every family is one module listed in `FAMILIES`.
+"""The problems, by family; a family is one or several of a module of this folder.
 
 Halves: inside each family, in the order of its listing, problems alternate between
 "choose" (defaults are chosen on it) and "confirm" (they are checked on it). Odd-numbered
@@ -10,13 +10,13 @@ from __future__ import annotations
 import fnmatch
 from functools import cache
 
-from . import coco, llm, pools, surrogates, synthetic, tables, training
+from . import coco, llm, pools, scales, surrogates, synthetic, tables, training
 from .problem import Loader, Problem, Unavailable
 
 __all__ = ["Problem", "Unavailable", "half", "load", "names", "select"]
 
 LOADERS: dict[str, Loader] = {
-    name: loader for module in (tables, pools, surrogates, training, synthetic, coco, llm) for name, loader in module.PROBLEMS.items()
+    name: loader for module in (tables, pools, surrogates, training, synthetic, coco, llm, scales) for name, loader in module.PROBLEMS.items()
 }
 
 
