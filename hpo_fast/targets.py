@@ -9,6 +9,7 @@ import numpy as np
 
 DIRECTIONS = ("minimize", "maximize")
 WARPS = ("half-rank", "rank", "standard")
+_BUNCHED = 0.98   # of the distance from the median to the best
 
 
 def check_direction(direction: str) -> str:
@@ -58,7 +59,8 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
         "rank" replaces values by the normal quantiles of their ranks, ties sharing theirs. "half-rank" does so for the half
         that is worse than the median and keeps the spacing of the better half, in units of its root mean square distance to
         the median: outliers cannot hide what distinguishes good values (Song et al., arXiv:2408.11527,
-        appendix). "standard" keeps all distances.
+        appendix). Where half of the better half is within a fiftieth of that distance from the best, as with losses over ten orders of
+        magnitude, it is "rank". "standard" keeps all distances.
 
     Returns
     -------
@@ -81,6 +83,8 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
             distance = _scaled(z[good] - np.median(z))
             z = np.maximum(quantile, 0.0)
             z[good] = distance / (np.sqrt(np.mean(distance**2)) or 1.0)
+            if np.median(distance) < -_BUNCHED:   # the median is so far off that the better half looks all the same
+                z = quantile
     z = z - z.mean()
     deviation = z.std()
     return z / deviation if deviation > 1e-12 else np.zeros(len(y))

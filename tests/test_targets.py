@@ -66,6 +66,14 @@ def test_half_rank_keeps_the_spacing_of_the_better_half_and_tames_the_worse():
     np.testing.assert_allclose(warp(10 * y - 5, "half-rank"), z, rtol=1e-12)
 
 
+def test_half_rank_is_rank_where_the_better_half_would_look_the_same():
+    y = 10.0 ** np.arange(-6, 7)   # median 1
+    np.testing.assert_array_equal(warp(y, "half-rank"), warp(y, "rank"))
+    for better in ([0.0, 0.3, 0.9, 1.0], [0.0, 0.01, 0.5, 0.6]):   # of a median of 1: half of them far from the best
+        z = warp(np.array([*better, 1.0, 5.0, 6.0, 7.0, 8.0]), "half-rank")
+        assert (z[1] - z[0]) / (z[3] - z[0]) == pytest.approx(better[1] / better[3])
+
+
 def test_rank_warping_gives_normal_quantiles_and_ties_share_theirs():
     z = warp(np.array([5.0, 1.0, 7.0, 1.0, 7.0]), "rank")
     q = ndtri((np.array([3.0, 1.5, 4.5, 1.5, 4.5]) - 0.5) / 5)
