@@ -315,7 +315,7 @@ class Gp(metaclass=_pybind11_type):
     @property
     def jitter(self) -> float: """What the last factor needed on its diagonal."""
     def fit(self, rows: ArrayLike, y: ArrayLike, starts: Sequence[Sequence[float]]) -> tuple[list[float], float, int]:
-        """The best mode of the posterior of theta found from `starts`, all of one size: theta, log density (of shapes over that at their prior's
+        """The best mode of the posterior of theta found from `starts`, all of one size: theta, log density (the log prior of shapes is 0 at its
         mode), evaluations."""
 
     def log_posterior(self, rows: ArrayLike, y: ArrayLike, theta: Sequence[float]) -> tuple[float, _Array]:

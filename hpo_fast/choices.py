@@ -45,6 +45,7 @@ class _Choices(Parameter):
             raise TypeError(f"{owner}: choices={self.choices!r} is a set, whose order changes from run to run: give a list")
         choices = tuple(map(plain, self.choices))   # NumPy's have no JSON form, and compiled functions do not know them
         object.__setattr__(self, "choices", choices)
+        object.__setattr__(self, "default", plain(self.default))
         if not choices:
             raise ValueError(f"{owner}: choices is empty: give at least one choice")
         index: dict[Hashable, int] = {}

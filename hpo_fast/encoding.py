@@ -91,7 +91,7 @@ class Encoding:
                     try:
                         raw[i, j] = p.raw(params[name])
                     except (TypeError, ValueError) as error:
-                        absent = isinstance(params[name], float) and np.isnan(params[name])
+                        absent = p.condition is not None and isinstance(params[name], float) and np.isnan(params[name])
                         raise type(error)(f"parameter {name!r}: {error}{'; leave an inactive parameter out' if absent else ''}") from None
         rows = self.box.encode(raw)
         given, active = ~np.isnan(raw), self.box.active(rows)

@@ -26,12 +26,8 @@ class History:
         """Add trials: numbers (n,), rows (n, d), values (n,) with NaN for failed ones."""
         end = self._n + len(rows)
         if end > len(self._rows):
-            capacity = max(end, 2 * len(self._rows))
-            for name in ("_rows", "_values", "_numbers"):
-                old = getattr(self, name)
-                new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
-                new[: self._n] = old[: self._n]
-                setattr(self, name, new)
+            grown = [_grown(array, self._n, max(end, 2 * len(self._rows))) for array in (self._rows, self._values, self._numbers)]
+            self._rows, self._values, self._numbers = grown   # all at once: Ctrl-C may come in between
         self._rows[self._n : end] = rows
         self._values[self._n : end] = values
         self._numbers[self._n : end] = numbers
@@ -72,3 +68,10 @@ class History:
 
     def __repr__(self) -> str:
         return f"<History: {self._n} trials, {int(self.failed.sum())} failed>"
+
+
+def _grown(array: np.ndarray, n: int, capacity: int) -> np.ndarray:
+    """An array with room for so many, that begins with the first n."""
+    grown = np.empty((capacity, *array.shape[1:]), dtype=array.dtype)
+    grown[:n] = array[:n]
+    return grown

@@ -181,6 +181,7 @@ class _Loop:
         self.asked = 0
         self.stop: str | None = None
         self.running: dict[Future[Any], Trial] = {}
+        self.untold: tuple[Trial, float | None] | None = None   # what is being told
 
     def ask(self) -> Trial | None:
         """The next trial, or None with the reason in `stop`."""
@@ -210,7 +211,9 @@ class _Loop:
         return observed(returned)
 
     def tell(self, trial: Trial, value: float | None) -> None:
+        self.untold = trial, value
         self.optimizer.tell(trial, value)
+        self.untold = None
         if self.bar is not None:
             with contextlib.suppress(ValueError):   # until a trial succeeds
                 self.bar.set_postfix_str(f"best {self.optimizer.best_value:.6g}", refresh=False)
@@ -255,6 +258,8 @@ class _Loop:
 
     def tell_what_ended(self) -> None:
         """After an exception: the values that there are. The first one is raised, so that others leave their trials pending."""
+        if self.untold is not None and self.untold[0].state == PENDING:
+            self.optimizer.tell(*self.untold)
         for future, trial in self.running.items():
             if future.done() and not future.cancelled():
                 with contextlib.suppress(BaseException):   # of fn, and where a callback told or forgot the trial

@@ -21,7 +21,10 @@ from hpo_fast.trial import COMPLETE, FAILED, FORGOTTEN, PENDING, STATES, Trial
 
 
 class _Whole:
-    """The lock of an optimizer for a change that is made as a whole: an exception that may come anywhere, as Ctrl-C does, leaves none half made."""
+    """A change that is made as a whole, under the lock: an exception that may come anywhere, as Ctrl-C does, leaves none half made.
+
+    If another one comes while that is mended, it is mended before the next change.
+    """
 
     __slots__ = ("_optimizer",)
 
@@ -29,14 +32,13 @@ class _Whole:
         self._optimizer = optimizer
 
     def __enter__(self) -> None:
-        self._optimizer._lock.acquire()
+        if self._optimizer._is_broken:
+            self._optimizer._mend()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is not None and not issubclass(kind, Exception):
-                self._optimizer._mend()
-        finally:
-            self._optimizer._lock.release()
+        if kind is not None and not issubclass(kind, Exception):
+            self._optimizer._is_broken = True
+            self._optimizer._mend()
 
 
 class Optimizer:
@@ -91,6 +93,7 @@ class Optimizer:
         self._threads = check_int("threads", threads, 1, MAX_THREADS)
         self._engine = self._sampler.start(space, self._seed, self._threads)
         self._lock = threading.RLock()
+        self._is_broken = False   # by an exception in the middle of a change
         self._history = History(space)
         self._seen = _core.RowSet(len(space))
         self._states: list[str] = []
@@ -132,7 +135,7 @@ class Optimizer:
             again: require what the function needs.
         """
         wanted = 1 if n is None else check_int("n", n, 1, MAX_BATCH)
-        with _Whole(self):
+        with self._lock, _Whole(self):
             trials: list[Trial] = []
             try:
                 while self._queue and len(trials) < wanted:
@@ -223,7 +226,7 @@ class Optimizer:
             if len(listed) != len(which):
                 raise ValueError(f"got {len(which)} trials but {len(listed)} values: give one value for each")
         values = [observed(v) for v in listed]
-        with _Whole(self):
+        with self._lock, _Whole(self):
             numbers = [self._pending_number(t) for t in which]
             if len(set(numbers)) < len(numbers):
                 raise ValueError(f"trials {sorted(n for n in set(numbers) if numbers.count(n) > 1)} appear twice in one tell")
@@ -284,7 +287,7 @@ class Optimizer:
         ValueError
             If the trial is unknown or not pending.
         """
-        with _Whole(self):
+        with self._lock, _Whole(self):
             number = self._pending_number(trial)
             mine = self._pending[number]
             self._end(number)
@@ -316,7 +319,7 @@ class Optimizer:
         number = observed(value)
         row = self._space.encode([params])
         config = self._space.decode(row)[0]
-        with _Whole(self):
+        with self._lock, _Whole(self):
             trial = Trial(len(self._states), config, row[0], TrialInfo("added", len(self._history), None, "a result from elsewhere"))
             self._states.append(PENDING)
             self._record([trial], [number])
@@ -346,7 +349,7 @@ class Optimizer:
         """
         partial = self._space.encode_partial(params)
         try:
-            with _Whole(self):
+            with self._lock, _Whole(self):
                 return self._queue.add(partial, "enqueued", self._seen)
         except _core.Infeasible as error:
             raise ValueError(f"{params!r} cannot be tried: {error}") from error
@@ -394,7 +397,7 @@ class Optimizer:
     @property
     def pending(self) -> list[Trial]:
         """Trials asked and neither told nor forgotten, by number."""
-        with self._lock:
+        with self._lock, _Whole(self):
             return list(self._pending.values())
 
     @property
@@ -411,7 +414,7 @@ class Optimizer:
         ValueError
             If no trial has succeeded yet.
         """
-        with self._lock:
+        with self._lock, _Whole(self):
             if self._best is None:
                 raise ValueError(f"no trial has a value yet: {len(self._history)} told, {self.n_failed} of them failed")
             i = self._best
@@ -446,7 +449,7 @@ class Optimizer:
         bytes
             For :meth:`from_bytes`. A NumPy ``.npz`` archive: about 8 (d + 2) bytes a trial.
         """
-        with self._lock:
+        with self._lock, _Whole(self):
             pending = list(self._pending.values())
             meta = {
                 "sampler": [self._sampler.name, self._sampler.options()],
@@ -514,28 +517,30 @@ class Optimizer:
     def _replay(self) -> None:
         """Engine, best value and seen rows from the history and the pending trials."""
         rows, values = self._history.rows, self._history.values
-        self._engine = self._sampler.start(self._space, self._seed, self._threads)
-        self._engine.tell(rows, targets(values, self._direction))
+        engine = self._sampler.start(self._space, self._seed, self._threads)
+        engine.tell(rows, targets(values, self._direction))
         signed = values if self._direction == "minimize" else -values
-        self._best = None if np.isnan(values).all() else int(np.nanargmin(signed))
         self._waiting = (0, np.empty((0, len(self._space))))
-        self._seen = _core.RowSet(len(self._space))
-        self._seen.insert(self._space.box.recode(rows))   # a sampler of the user's may have left them as they were drawn
-        self._seen.insert(self._pending_rows())
+        seen = _core.RowSet(len(self._space))
+        seen.insert(self._space.box.recode(rows))   # a sampler of the user's may have left them as they were drawn
+        seen.insert(self._pending_rows())
+        self._best = None if np.isnan(values).all() else int(np.nanargmin(signed))
+        self._engine, self._seen = engine, seen
 
     def _mend(self) -> None:
-        """After an exception that may have come anywhere: what the history has was told, other trials are as they were, the rest follows from these."""
+        """After an exception that came anywhere: what the history has was told, other trials are as they were, the rest follows from these."""
         for number, value in zip(self._history.numbers.tolist(), self._history.values.tolist(), strict=True):
-            if (trial := self._pending.pop(number, None)) is not None:
-                failed = value != value
-                trial.value = None if failed else value
-                trial.state = FAILED if failed else COMPLETE
-            if self._states[number] == PENDING:
-                self._states[number] = FAILED if value != value else COMPLETE
+            state = FAILED if value != value else COMPLETE
+            self._states[number] = state
+            if (trial := self._pending.get(number)) is not None:
+                trial.value, trial.state = None if value != value else value, state
+                del self._pending[number]
         for number, state in enumerate(self._states):
             if state == PENDING and number not in self._pending:
                 self._states[number] = FORGOTTEN
+        self._queue.mend({number for number, state in enumerate(self._states) if state == FORGOTTEN})
         self._replay()
+        self._is_broken = False
 
     def __reduce__(self) -> Any:
         return (Optimizer.from_bytes, (self._space, self.to_bytes(), self._sampler))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ class Queue:
 
     def __init__(self, space: Space, seed: int) -> None:
         self._space, self._seed = space, seed
-        self._waiting: list[tuple[np.ndarray, str]] = []
-        self._numbers: dict[bytes, int] = {}   # by entry: of the trial that it became, -1 while it waits
+        self._waiting: dict[bytes, tuple[np.ndarray, str]] = {}   # entries and their reasons, by the bytes of the entry
+        self._numbers: dict[bytes, int] = {}   # of the trials that others became
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -55,10 +55,9 @@ class Queue:
         elif space.constraint is not None:
             _core.complete_row(space.box, partial[0], nothing, self._seed, 0, space.constraint, _core.RowSet(len(space)))
         key = partial.tobytes()
-        if key in self._numbers or (complete and seen.contains(partial)[0]):
+        if key in self._waiting or key in self._numbers or (complete and seen.contains(partial)[0]):
             return False
-        self._numbers[key] = -1
-        self._waiting.append((partial[0], reason))
+        self._waiting[key] = partial[0], reason
         return True
 
     def first(self, number: int, suggest: Callable[[], np.ndarray], seen: _core.RowSet) -> tuple[np.ndarray, str] | None:
@@ -78,11 +77,11 @@ class Queue:
         (array (1, d), str) or None
             None if all that the entry can be completed to has been seen: then it is gone. Else it waits until :meth:`become`.
         """
-        partial, reason = self._waiting[0]
+        key, (partial, reason) = next(iter(self._waiting.items()))
         try:
             return self._complete(partial, number, suggest, seen), reason
         except _core.SpaceExhausted:
-            del self._waiting[0], self._numbers[partial.tobytes()]
+            del self._waiting[key]
             return None
 
     def _complete(self, partial: np.ndarray, number: int, suggest: Callable[[], np.ndarray], seen: _core.RowSet) -> np.ndarray:
@@ -100,30 +99,37 @@ class Queue:
 
     def become(self, number: int) -> None:
         """The first entry is trial `number` now."""
-        partial, _ = self._waiting.pop(0)
-        self._numbers[partial.tobytes()] = number
+        key = next(iter(self._waiting))
+        self._numbers[key] = number
+        del self._waiting[key]
 
     def forget(self, number: int) -> None:
         """The entry that became trial `number`, if one did, may be added again."""
-        self._numbers = {key: became for key, became in self._numbers.items() if became != number}
+        self.mend({number})
+
+    def mend(self, forgotten: Set[int]) -> None:
+        """After an exception that came anywhere: what became a trial waits no longer, unless that is `forgotten`."""
+        self._numbers = {key: number for key, number in self._numbers.items() if number not in forgotten}
+        self._waiting = {key: entry for key, entry in self._waiting.items() if key not in self._numbers}
 
     # -- storage ----------------------------------------------------------------------------------------------------
 
     @property
     def reasons(self) -> list[str]:
         """Of the entries that wait."""
-        return [reason for _, reason in self._waiting]
+        return [reason for _, reason in self._waiting.values()]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything but the reasons, for :meth:`restore`."""
         keys, d = sorted(self._numbers), len(self._space)
         return {
-            "queue": np.array([row for row, _ in self._waiting]).reshape(-1, d),
+            "queue": np.array([row for row, _ in self._waiting.values()]).reshape(-1, d),
             "enqueued": np.array([np.frombuffer(key) for key in keys]).reshape(-1, d),
             "enqueued_numbers": np.array([self._numbers[key] for key in keys], dtype=np.int64),
         }
 
     def restore(self, arrays: Mapping[str, Any], reasons: Sequence[str]) -> None:
         """Become the queue whose `arrays` and `reasons` these are."""
-        self._waiting = list(zip(arrays["queue"], reasons, strict=True))
-        self._numbers = {row.tobytes(): number for row, number in zip(arrays["enqueued"], arrays["enqueued_numbers"].tolist(), strict=True)}
+        self._waiting = {row.tobytes(): (row, reason) for row, reason in zip(arrays["queue"], reasons, strict=True)}
+        numbers = zip(arrays["enqueued"], arrays["enqueued_numbers"].tolist(), strict=True)
+        self._numbers = {row.tobytes(): number for row, number in numbers if number >= 0}   # -1: it waits, to an earlier version

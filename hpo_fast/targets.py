@@ -59,8 +59,8 @@ def warp(y: np.ndarray, how: str) -> np.ndarray:
         "rank" replaces values by the normal quantiles of their ranks, ties sharing theirs. "half-rank" does so for the half
         that is worse than the median and keeps the spacing of the better half, in units of its root mean square distance to
         the median: outliers cannot hide what distinguishes good values (Song et al., arXiv:2408.11527,
-        appendix). Where half of the better half is within a fiftieth of that distance from the best, as with losses over ten orders of
-        magnitude, it is "rank". "standard" keeps all distances.
+        appendix). Where half of the better half is nearer to the best than a fiftieth of the distance from the median to the best, as with
+        losses over ten orders of magnitude, it is "rank". "standard" keeps all distances.
 
     Returns
     -------

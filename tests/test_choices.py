@@ -82,7 +82,7 @@ def test_choices_can_come_from_any_ordered_iterable():
 def test_choices_of_numpy_are_those_of_python(choices):
     space = hf.Space({"c": hf.Ordinal(choices, default=choices[0]), "x": hf.Float(0, 1).when("c", choices[:1])}).require(lambda p: p.c == p.c).compile()
     again = hf.Space.from_dict(json.loads(json.dumps(space.to_dict())), requirements=[lambda p: True])
-    assert again["c"] == space["c"] and again["x"] == space["x"] and again.defaults == {"c": choices[0]}
+    assert again["c"] == space["c"] and again["x"] == space["x"] and again.defaults == {"c": choices[0]} and again.fingerprint == space.fingerprint
     for k, choice in enumerate(choices):
         assert exact(space["c"].choices[k], choice.item()) and space["c"].raw(choice) == k
     assert exact(again["x"].condition.values, (choices[0].item(),))

@@ -467,3 +467,24 @@ def test_a_callback_may_forget_what_runs():
 
     result = hf.minimize(fn, hf.Space({"x": hf.Float(0, 1)}), 20, n_jobs=3, callbacks=[lambda opt, trial: [opt.forget(t) for t in opt.pending[:1]] and None])
     assert result.stopped == "n_trials" and 1 <= result.n_trials < 20 and result.optimizer.pending == []
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_value_that_is_being_told_is_not_lost(n_jobs, monkeypatch):
+    record, calls = hf.Optimizer._record, [0]
+
+    def interrupted(self, trials, values):
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+        record(self, trials, values)
+
+    monkeypatch.setattr(hf.Optimizer, "_record", interrupted)
+    returned = []
+
+    def fn(params):
+        returned.append(params["x"])
+        return params["x"]
+
+    result = hf.minimize(fn, hf.Space({"x": hf.Float(0, 1)}), 20, n_jobs=n_jobs)
+    assert result.stopped == "interrupted" and sorted(result.optimizer.history.values.tolist()) == sorted(returned)

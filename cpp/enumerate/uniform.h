@@ -33,8 +33,7 @@ void unseen_row(const Box& box, const Grid& grid, std::uint64_t seed, std::uint6
 
 // out (d,): the configuration `partial` (d,), in which NaN is "not given", with the rest taken from `base` (d,) where that
 // fits and drawn uniformly where not. Parents that are not given are drawn so that the given children exist. Feasible, and not
-// in `seen`: throws SpaceExhausted if all that 65,536 draws
-// find are, Infeasible if they find none.
+// in `seen`: throws SpaceExhausted if all that 65,536 draws find are, Infeasible if they find none.
 void complete_row(const Box& box, const double* partial, const double* base, std::uint64_t seed, std::uint64_t number,
                   const Feasible& feasible, const RowSet& seen, double* out);
 

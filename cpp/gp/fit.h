@@ -32,8 +32,8 @@ struct Priors {
     Normal shapes{0.0, 0.9};                                  // of log a and log b of each column, where inputs are warped
 };
 
-// Of theta (d + 3,), or (3 d + 3,) where inputs are warped. The prior of the shapes is over its mode's, so that what is found with and without them
-// can be compared.
+// Of theta (d + 3,), or (3 d + 3,) where inputs are warped. The log prior of the shapes is 0 at its mode, where
+// inputs are not warped, so that what is found with and without them can be compared.
 class LogPosterior {
 public:
     // z (n, f) and y (n,) must outlive it.

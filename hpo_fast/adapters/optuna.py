@@ -433,9 +433,10 @@ def _parameter(name: str, distribution: BaseDistribution) -> Parameter:
     try:
         return parameter_from_optuna(name, distribution)
     except ValueError:
-        if not isinstance(distribution, IntDistribution):
-            raise
-        return Float(float(distribution.low), float(distribution.high), log=distribution.log)   # more values than an Int may have: rounded to them
+        if isinstance(distribution, IntDistribution):   # more values than an Int may have: rounded to them
+            with contextlib.suppress(OverflowError):
+                return Float(float(distribution.low), float(distribution.high), log=distribution.log)
+        raise
 
 
 def _level(distribution: BaseDistribution, value: Any) -> int | None:

@@ -225,8 +225,10 @@ def _parameter(name: str, given: Any) -> Parameter:
     try:
         if hasattr(given, "rvs"):
             return _from_scipy(given)
-        if isinstance(given, (Sequence, np.ndarray)) and not isinstance(given, (str, bytes)):
-            return parameter_of(*weighted(given.tolist() if isinstance(given, np.ndarray) else list(given)))
+        if isinstance(given, np.ndarray) and given.ndim > 0:
+            given = given.tolist()
+        if isinstance(given, Sequence) and not isinstance(given, (str, bytes, bytearray)):
+            return parameter_of(*weighted(given))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{where}: {error}") from None
     raise TypeError(f"{where}={given!r} must be a list of choices, a frozen scipy.stats distribution, or a parameter such as hf.Float(0, 1)")

@@ -193,14 +193,23 @@ def _condition(child: Any, parent: Any, p: Parameter, values: tuple[Any, ...]) -
 
     levels = sorted(condition_levels(p, values))
     listed = _listed(p, levels)
-    if len(levels) == 1:
-        return cs.EqualsCondition(child, parent, listed[0])
-    if isinstance(p, Int):   # of integers on a log scale ConfigSpace 1.2 does not find all in a list
-        if levels == list(range(len(levels))) and len(levels) < p.levels:
-            return cs.LessThanCondition(child, parent, listed[-1] + p.step)
-        if levels == list(range(p.levels - len(levels), p.levels)) and len(levels) < p.levels:
-            return cs.GreaterThanCondition(child, parent, listed[0] - p.step)
-    return cs.InCondition(child, parent, listed)
+    if isinstance(p, Int) and p.log and len(levels) < p.levels:   # of these ConfigSpace 1.2 does not recognise all by their values
+        runs = np.split(levels, np.flatnonzero(np.diff(levels) > 1) + 1)
+        parts = [_between(child, parent, p, int(run[0]), int(run[-1])) for run in runs]
+        return parts[0] if len(parts) == 1 else cs.OrConjunction(*parts)
+    return cs.EqualsCondition(child, parent, listed[0]) if len(levels) == 1 else cs.InCondition(child, parent, listed)
+
+
+def _between(child: Any, parent: Any, p: Int, first: int, last: int) -> Any:
+    """The condition that an integer is one of the levels from `first` to `last`, by comparisons."""
+    import ConfigSpace as cs
+
+    parts: list[Any] = []
+    if first > 0:
+        parts.append(cs.GreaterThanCondition(child, parent, p.low + first - 1))
+    if last < p.levels - 1:
+        parts.append(cs.LessThanCondition(child, parent, p.low + last + 1))
+    return parts[0] if len(parts) == 1 else cs.AndConjunction(*parts)
 
 
 def _listed(p: Parameter, levels: Any) -> list[Any]:

@@ -26,7 +26,7 @@ _LABEL_NOISE = (-1.0, 1.0)   # prior of the logarithm of the noise of which tria
 _STALL = 5   # trials in which the best value has improved by less than
 _STALL_GAIN = 0.1   # of its distance to the median: the search stalls
 _WARP_EVIDENCE = 5.0   # what warped inputs must add to the log density to be used
-_WARP_TRIALS = 64   # observations up to which they are always fitted; beyond, only where at half as many they added
+_WARP_TRIALS = 64   # successes up to which they are always fitted; beyond, only where at half as many trials they added
 _WARP_HOPE = 2.0   # this much
 _MAX_STEP = 128   # observations between two fits at most: rows since then are appended to the factor one by one
 
@@ -84,8 +84,9 @@ class GP:
     its logarithm is added to the acquisition, cut off at zero where success is as likely as usual. So a region of failures is avoided up to its edge,
     while isolated failures are not. Every tenth trial ignores it, since a few failures may be accidents.
 
-    A second fit has inputs that are warped, by shapes that are fitted too. With ``input_warp="auto"`` it is used where its log density, that of the shapes
-    counted from their prior's mode, is larger by five; beyond 64 observations it is made only where it had added two at half as many.
+    A second fit, which starts where that one ended, has inputs that are warped, by shapes that are fitted too. With ``input_warp="auto"`` it is used where
+    its log density is larger by five (the log prior of the shapes being 0 at its mode, so that the two can be compared); beyond 64 successes it is made
+    only where it had added two at half as many trials.
 
     In a space with conditions a search that stalls (in five trials the best value has improved by less than a tenth of its distance to
     the median) has an optimistic bound twice as wide for every second trial: what it polishes may be the wrong branch.
@@ -127,11 +128,14 @@ class GP:
         for name, choices in (("kernel", KERNELS), ("acquisition", ACQUISITIONS), ("warp", WARPS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}")
-        check_flag("GP", "main_effects", self.main_effects)
-        if not isinstance(self.input_warp, (bool, np.bool_)) and self.input_warp != "auto":
-            raise TypeError(f'GP: input_warp={self.input_warp!r} must be True, False or "auto"')
+        object.__setattr__(self, "main_effects", check_flag("GP", "main_effects", self.main_effects))
+        if not (isinstance(self.input_warp, str) and self.input_warp == "auto"):
+            if not isinstance(self.input_warp, (bool, np.bool_)):
+                raise TypeError(f'GP: input_warp={self.input_warp!r} must be True, False or "auto"')
+            object.__setattr__(self, "input_warp", bool(self.input_warp))
         for name in ("beta", "beta_growth", "prior_strength"):
-            if check_number("GP", name, getattr(self, name)) < 0:
+            object.__setattr__(self, name, check_number("GP", name, getattr(self, name)))
+            if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must not be negative")
         for name in ("length_prior", "noise_prior"):
             prior = getattr(self, name)
@@ -187,7 +191,7 @@ def _thinned(index: np.ndarray, most: int) -> np.ndarray:
 
 
 class _Fits:
-    """The hyperparameters of one process at points of the schedule; with `plain`, its fits without warped inputs, those with them."""
+    """The hyperparameters of one process at points of the schedule. With warped inputs if `plain` is given: the fits of that process without them."""
 
     def __init__(self, core: _core.Gp, plain: _Fits | None = None) -> None:
         self._core, self._plain = core, plain
@@ -195,7 +199,8 @@ class _Fits:
 
     def at(self, point: int, data: Callable[[int], tuple[np.ndarray, np.ndarray]]) -> tuple[list[float], float]:
         """Theta fitted to data(point), rows (m, d) and targets (m,) of the first `point` observations, and its log density; 0 if the targets are
-        equal. The search starts from the prior's mode, or from what is fitted without warped inputs, and from where that at half as many ended."""
+        equal. The search starts from the prior's mode, or with warped inputs from what is fitted without, and from where that at half as many ended;
+        beyond 200 only from there."""
         load_lapack()
         if point not in self._at:
             start = self._core.prior_mode(self._plain is not None)
@@ -295,10 +300,11 @@ class GPEngine:
         return (self._warped_fits if warps else self._plain_fits).at(point, self._fitted)[0]
 
     def _gain_of_warping(self, point: int) -> float:
-        """In log density; -inf where there is no hope."""
-        if point > _WARP_TRIALS and self._gain_of_warping(schedule(point // 2)) < _WARP_HOPE:
+        """In log density; -inf where there is no hope, no reason for either where all targets are equal."""
+        if len(self._successes(self._kept(point))) > _WARP_TRIALS and self._gain_of_warping(schedule(point // 2)) < _WARP_HOPE:
             return -math.inf
-        return self._warped_fits.at(point, self._fitted)[1] - self._plain_fits.at(point, self._fitted)[1]
+        plain = self._plain_fits.at(point, self._fitted)[1]
+        return self._warped_fits.at(point, self._fitted)[1] - plain if plain != 0 else _WARP_HOPE
 
     def _successes(self, index: np.ndarray) -> np.ndarray:
         successes: np.ndarray = index[np.isfinite(self._history.values[index])]

@@ -81,9 +81,9 @@ class TPE:
         for name, low in (("n_startup", 0), ("n_candidates", 1), ("good_max", 1), ("max_kernels", 2)):
             check_int(name, getattr(self, name), low)
         for name in ("multivariate", "recency", "rank_weights"):
-            check_flag("TPE", name, getattr(self, name))
+            object.__setattr__(self, name, check_flag("TPE", name, getattr(self, name)))
         for name in ("good_fraction", "prior_weight", "min_bandwidth", "keep"):
-            check_number("TPE", name, getattr(self, name))
+            object.__setattr__(self, name, check_number("TPE", name, getattr(self, name)))
         if not 0 < self.good_fraction < 1:
             raise ValueError(f"good_fraction={self.good_fraction!r} must lie in (0, 1)")
         if not self.prior_weight > 0:

@@ -525,3 +525,8 @@ def test_an_interrupted_suggestion_is_forgotten() -> None:
     done = [trial.params["x"] for trial in study.trials if trial.state == TrialState.COMPLETE]
     under_way = {trial.params.get("x") for trial in study.trials if not trial.state.is_finished()}
     assert set(done) | under_way >= set(range(60)) and len(set(done[: 60 - len(under_way)])) == 60 - len(under_way)
+
+
+def test_an_integer_beyond_floats_is_named() -> None:
+    with pytest.raises(ValueError, match="parameter 'k': Int: .* does not fit"):
+        run(Sampler(), 1, lambda trial: trial.suggest_int("k", 0, 10**400))

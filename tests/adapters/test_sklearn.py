@@ -292,8 +292,9 @@ def test_whatever_a_randomized_search_samples_from() -> None:
     assert space["n"] == hf.Ordinal([5, 6, 7, 8])
     assert space["twice"] == hf.Ordinal([1.0, 2.0], prior=[2.0, 1.0]) and space["array"] == hf.Categorical([3, 1], prior=[2.0, 1.0])
     assert space["dicts"].levels == 2 and space["dicts"].masses == [2 / 3, 1 / 3]
-    with pytest.raises(TypeError, match="must be a list of choices"):
-        to_space({"x": "abc"})
+    for given in ("abc", bytearray(b"ab"), np.array(3)):
+        with pytest.raises(TypeError, match=r"param_distributions\['x'\]=.* must be a list of choices"):
+            to_space({"x": given})
 
 
 def test_one_metric_in_a_list_needs_no_refit() -> None:

@@ -359,10 +359,11 @@ def test_what_has_no_equivalent_here() -> None:
 
 
 def test_conditions_on_integers_on_a_log_scale() -> None:
-    space = hf.Space({"n": hf.Int(1, 100, log=True), "x": hf.Float(0, 1).when("n", range(2, 101)), "y": hf.Float(0, 1).when("n", range(1, 60))})
+    conditions = range(2, 101), range(1, 60), range(2, 60), 14, [14, 15, 17, 80]
+    space = hf.Space({"n": hf.Int(1, 100, log=True)} | {f"x{i}": hf.Float(0, 1).when("n", values) for i, values in enumerate(conditions)})
     theirs = space.to_configspace()
     theirs.seed(1)
-    for sample in theirs.sample_configuration(300):
+    for sample in theirs.sample_configuration(1000):
         space.validate(dict(sample))
     assert all(again.condition == space[name].condition for name, again in hf.Space.from_configspace(theirs).parameters.items())
 

@@ -21,7 +21,8 @@ from hpo_fast.samplers.gp import ACQUISITIONS, schedule
     (ValueError, "beta_growth=-1", {"beta_growth": -1}),
     (TypeError, "beta='a'", {"beta": "a"}), (TypeError, "length_prior=1", {"length_prior": 1}),
     (ValueError, "noise_prior=.*above 0", {"noise_prior": (0, 0)}), (ValueError, "max_observations=3", {"max_observations": 3}),
-    (TypeError, "input_warp=1", {"input_warp": 1}), (TypeError, "main_effects=0", {"main_effects": 0}),
+    (TypeError, "input_warp=1", {"input_warp": 1}), (TypeError, "input_warp=array", {"input_warp": np.array([1, 2])}),
+    (TypeError, "main_effects=0", {"main_effects": 0}),
 ])  # fmt: skip
 def test_wrong_options(error, words, options):
     with pytest.raises(error, match=words):
@@ -76,6 +77,16 @@ def test_warping_is_given_up_where_it_does_not_help(monkeypatch):
     engine = GP().start(only, 0, 1)
     engine.tell(only.sample(30, seed=0), np.arange(30.0))
     assert len(engine.model()[2]) == 4 and not engine._warped_fits._at
+
+
+@pytest.mark.parametrize("hidden", ["failed", "equal"])
+def test_warping_counts_what_can_tell(hidden):
+    rows = WRONG.sample(200, seed=1)
+    y = np.array([wrong_scale(p) for p in WRONG.decode(rows)])
+    y[:140] = np.inf if hidden == "failed" else y.max()
+    engine = GP().start(WRONG, 0, 1)
+    engine.tell(rows, y)
+    assert len(engine.model()[2]) == 12
 
 
 def test_the_schedule_is_a_function_of_the_number_alone():

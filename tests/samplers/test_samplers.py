@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -182,3 +183,9 @@ def test_sobol_beyond_its_dimensions():
     assert ((rows >= 0) & (rows <= 1)).all()
     assert len(np.unique(rows[:, 1099])) == 32
     assert np.abs(np.corrcoef(rows[:, 1020:1040].T) - np.eye(20)).max() < 0.9
+
+
+@pytest.mark.parametrize("sampler", [GP(beta=np.array(1.0), main_effects=np.bool_(False)), TPE(keep=Fraction(1, 2), recency=np.bool_(True))], ids=repr)
+def test_options_of_odd_types_are_saved(sampler):
+    space = hf.Space({"x": hf.Float(0, 1)})
+    assert hf.Optimizer.from_bytes(space, hf.Optimizer(space, sampler).to_bytes()).sampler == sampler
