@@ -528,5 +528,5 @@ def test_an_interrupted_suggestion_is_forgotten() -> None:
 
 
 def test_an_integer_beyond_floats_is_named() -> None:
-    with pytest.raises(ValueError, match="parameter 'k': Int: .* does not fit"):
+    with pytest.raises(ValueError, match=r"parameter 'k': Int: .* does not fit"):
         run(Sampler(), 1, lambda trial: trial.suggest_int("k", 0, 10**400))
