@@ -240,6 +240,7 @@ class GPEngine:
         self._core = _core.Gp(space.box, space.grid, options(noise_prior=sampler.noise_prior), seed, threads)
         self._plain_fits = _Fits(self._core)
         self._warped_fits = _Fits(self._core, self._plain_fits)
+        self._gains: dict[int, float] = {}   # of warped inputs, by points of the schedule
         self._warps = sampler.input_warp and any(not isinstance(p, Categorical) for p in space.parameters.values())
         self._outcomes = _core.Gp(space.box, space.grid, options(noise_prior=_LABEL_NOISE), seed, threads)
         self._outcome_fits = _Fits(self._outcomes)
@@ -301,10 +302,13 @@ class GPEngine:
 
     def _gain_of_warping(self, point: int) -> float:
         """In log density; -inf where there is no hope, no reason for either where all targets are equal."""
-        if len(self._successes(self._kept(point))) > _WARP_TRIALS and self._gain_of_warping(schedule(point // 2)) < _WARP_HOPE:
-            return -math.inf
-        plain = self._plain_fits.at(point, self._fitted)[1]
-        return self._warped_fits.at(point, self._fitted)[1] - plain if plain != 0 else _WARP_HOPE
+        if point not in self._gains:
+            gain = -math.inf
+            if len(self._successes(self._kept(point))) <= _WARP_TRIALS or self._gain_of_warping(schedule(point // 2)) >= _WARP_HOPE:
+                plain = self._plain_fits.at(point, self._fitted)[1]
+                gain = self._warped_fits.at(point, self._fitted)[1] - plain if plain != 0 else _WARP_HOPE
+            self._gains[point] = gain
+        return self._gains[point]
 
     def _successes(self, index: np.ndarray) -> np.ndarray:
         successes: np.ndarray = index[np.isfinite(self._history.values[index])]
