@@ -52,3 +52,18 @@ def test_the_scan_is_short_and_finds_the_best() -> None:
     assert best.complete
     assert len(best.configs) == 10
     np.testing.assert_allclose(best.scores[0], least, rtol=1e-12)
+
+
+def test_the_best_of_a_noisy_objective_is_what_its_model_thinks_best() -> None:
+    (block,) = re.findall(r"^## Noisy objectives\n.*?^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+    rng, opt = np.random.default_rng(0), hf.Optimizer(hf.Space({"x": hf.Float(0, 1), "y": hf.Float(0, 1)}))
+
+    def true(p: dict[str, float]) -> float:
+        return (p["x"] - 0.3) ** 2 + (p["y"] - 0.6) ** 2
+
+    for _ in range(40):
+        trial = opt.ask()
+        opt.tell(trial, true(trial.params) + 0.1 * rng.normal())
+    names: dict[str, Any] = {"hf": hf, "opt": opt}
+    exec(compile(block, "README.md", "exec"), names)
+    assert true(names["best"]) < true(opt.best_params)
