@@ -203,18 +203,20 @@ class _Fits:
         beyond 200 only from there."""
         load_lapack()
         if point not in self._at:
-            start = self._core.prior_mode(self._plain is not None)
-            if self._plain is not None:
-                plain, _ = self._plain.at(point, data)
-                start = plain + start[len(plain) :]
-            starts = [start]
+            # A cold start rarely wins once there is much evidence, and costs more than everything else.
+            starts = [self._cold_start(point, data)] if point <= 200 else []
             if point >= 8:
                 starts.append(self.at(schedule(point // 2), data)[0])
-            # A cold start rarely wins once there is much evidence, and costs more than everything else.
-            starts = starts if point <= 200 else starts[1:]
             rows, targets = data(point)
             self._at[point] = self._core.fit(rows, targets, starts)[:2] if targets.any() else (starts[0], 0.0)
         return self._at[point]
+
+    def _cold_start(self, point: int, data: Callable[[int], tuple[np.ndarray, np.ndarray]]) -> list[float]:
+        mode = self._core.prior_mode(self._plain is not None)
+        if self._plain is None:
+            return mode
+        plain, _ = self._plain.at(point, data)
+        return plain + mode[len(plain) :]
 
 
 class GPEngine:
