@@ -12,7 +12,7 @@
 namespace hpo {
 
 // What a stream is used for: streams with different purposes never share a number.
-enum class Purpose : std::uint32_t { uniform = 0, sobol = 1, scramble = 2, fallback = 3, tpe = 4, reservoir = 5, complete = 6, gp = 7, permutation = 8 };
+enum class Purpose : std::uint32_t { uniform = 0, sobol = 1, scramble = 2, fallback = 3, tpe = 4, reservoir = 5, complete = 6, gp = 7, permutation = 8, signs = 9 };
 
 using Block = std::array<std::uint32_t, 4>;
 

@@ -42,7 +42,7 @@ void Features::map(const double* row, double* out) const {
         } else if (static_cast<std::size_t>(c.levels) <= kMaxSimplex) {
             z[static_cast<std::size_t>(row[j])] = 0.70710678118654752440;
         } else {
-            const Stream signs(0, static_cast<std::uint64_t>(row[j]), Purpose::gp);
+            const Stream signs(0, static_cast<std::uint64_t>(row[j]), Purpose::signs);
             const std::uint64_t bits = signs.bits();
             for (std::size_t k = 0; k < kMaxSimplex; ++k) z[k] = (bits >> k & 1 ? 1.0 : -1.0) / std::sqrt(2.0 * kMaxSimplex);
         }

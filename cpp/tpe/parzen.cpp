@@ -72,7 +72,6 @@ void Parzen::resize(std::size_t slots) {
     for (auto& c : numeric_) {
         c.mu.resize(n, 0.5);
         c.sigma.resize(n, 1.0);
-        c.gap.resize(n, 1.0);
         c.inverse.resize(n, kSqrtHalf);
         c.scaled_mu.resize(n, 0.5 * kSqrtHalf);
         c.below.resize(n, 0.0);
@@ -84,42 +83,9 @@ void Parzen::resize(std::size_t slots) {
     base_.resize(n);
 }
 
-// Where (mu, id) is, or belongs, in the sorted column.
-std::size_t Parzen::position(const Numeric& c, double mu, std::int64_t id) const {
-    std::size_t first = 0, last = c.sorted.size();
-    while (first < last) {
-        const std::size_t middle = (first + last) / 2;
-        const double other = c.sorted_mu[middle];
-        if (other < mu || (other == mu && ids_[c.sorted[middle]] < id)) first = middle + 1;
-        else last = middle;
-    }
-    return first;
-}
-
-// The distance of mu to the farther of the neighbours `before` - 1 and `after` in the sorted column. The ends of the range
-// are no neighbours, but a kernel that is alone reaches the farther end.
-double Parzen::gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const {
-    const double left = before == 0 ? -1.0 : mu - c.sorted_mu[before - 1];
-    const double right = after >= c.sorted.size() ? -1.0 : c.sorted_mu[after] - mu;
-    return left < 0.0 && right < 0.0 ? std::max(mu, 1.0 - mu) : std::max(left, right);
-}
-
-void Parzen::touch(Numeric& c, std::size_t i) const {
-    if (i >= c.sorted.size()) return;
-    const std::size_t slot = c.sorted[i];
-    c.gap[slot] = gap(c, i, i + 1, c.sorted_mu[i]);
-    c.touched.push_back(slot);
-}
-
 void Parzen::unlink(std::size_t slot) {
     const std::int64_t id = ids_[slot];
-    for (auto& c : numeric_) {
-        const std::size_t i = position(c, c.mu[slot], id);
-        c.sorted_mu.erase(c.sorted_mu.begin() + static_cast<std::ptrdiff_t>(i));
-        c.sorted.erase(c.sorted.begin() + static_cast<std::ptrdiff_t>(i));
-        if (i > 0) touch(c, i - 1);
-        touch(c, i);
-    }
+    for (auto& c : numeric_) c.neighbours.erase(static_cast<std::uint32_t>(slot), c.mu[slot], ids_);
     members_.erase(std::lower_bound(members_.begin(), members_.end(), std::make_pair(id, std::size_t{0})));
     ids_[slot] = -1;
 }
@@ -129,13 +95,8 @@ void Parzen::link(std::size_t slot, std::int64_t id, const double* row) {
     members_.insert(std::lower_bound(members_.begin(), members_.end(), member), member);
     ids_[slot] = id;
     for (auto& c : numeric_) {
-        const double mu = c.mu[slot] = row[c.j];
-        const std::size_t i = position(c, mu, id);
-        c.sorted_mu.insert(c.sorted_mu.begin() + static_cast<std::ptrdiff_t>(i), mu);
-        c.sorted.insert(c.sorted.begin() + static_cast<std::ptrdiff_t>(i), static_cast<std::uint32_t>(slot));
-        if (i > 0) touch(c, i - 1);
-        touch(c, i);
-        touch(c, i + 1);
+        c.mu[slot] = row[c.j];
+        c.neighbours.insert(static_cast<std::uint32_t>(slot), row[c.j], ids_);
     }
     for (auto& c : categorical_) c.choice[slot] = row[c.j];
 }
@@ -148,15 +109,12 @@ void Parzen::rebuild(const std::vector<std::int64_t>& ids, const double* told) {
     members_.clear();
     for (std::size_t s = 1; s < ids_.size(); ++s) members_.emplace_back(ids_[s], s);
     std::sort(members_.begin(), members_.end());
+    std::vector<std::uint32_t> by_age;
+    for (const auto& [id, slot] : members_) by_age.push_back(static_cast<std::uint32_t>(slot));
     for (auto& c : numeric_) {
         c.mu[0] = 0.5;
-        c.sorted.clear();
-        c.sorted_mu.clear();
         for (std::size_t s = 1; s < ids_.size(); ++s) c.mu[s] = told[static_cast<std::size_t>(ids_[s]) * d + c.j];
-        for (const auto& [id, slot] : members_) c.sorted.push_back(static_cast<std::uint32_t>(slot));
-        std::stable_sort(c.sorted.begin(), c.sorted.end(), [&](std::uint32_t a, std::uint32_t b) { return c.mu[a] < c.mu[b]; });
-        for (const std::uint32_t slot : c.sorted) c.sorted_mu.push_back(c.mu[slot]);
-        for (std::size_t i = 0; i < c.sorted.size(); ++i) c.gap[c.sorted[i]] = gap(c, i, i + 1, c.sorted_mu[i]);
+        c.neighbours.rebuild(by_age, c.mu);
     }
     for (auto& c : categorical_) {
         c.choice[0] = -1.0;
@@ -184,7 +142,7 @@ void Parzen::set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots) {
     std::vector<double> a(n), b(n), mass(n), log_mass(n);
     for (std::size_t i = 0; i < n; ++i) {
         const std::size_t s = slots[i];
-        c.sigma[s] = s == 0 ? 1.0 : std::clamp(c.gap[s], min_sigma_, 1.0);
+        c.sigma[s] = s == 0 ? 1.0 : std::clamp(c.neighbours.gap(s), min_sigma_, 1.0);
         c.inverse[s] = kSqrtHalf / c.sigma[s];
         c.scaled_mu[s] = c.mu[s] * c.inverse[s];
         a[i] = -c.mu[s] / c.sigma[s];
@@ -215,13 +173,10 @@ void Parzen::finish(const std::vector<double>* weights) {
     if (all)
         for (std::size_t s = 0; s < slots; ++s) every.push_back(s);
     for (auto& c : numeric_) {
-        auto& touched = c.touched;
-        std::sort(touched.begin(), touched.end());
-        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-        touched.erase(std::remove_if(touched.begin(), touched.end(), [&](std::size_t s) { return s >= slots || ids_[s] < 0; }), touched.end());
-        set_bandwidths(c, all ? every : touched);
-        if (!all) renewed.insert(renewed.end(), touched.begin(), touched.end());
-        touched.clear();
+        std::vector<std::size_t> changed = c.neighbours.take_changed();
+        changed.erase(std::remove_if(changed.begin(), changed.end(), [&](std::size_t s) { return s >= slots || ids_[s] < 0; }), changed.end());
+        set_bandwidths(c, all ? every : changed);
+        if (!all) renewed.insert(renewed.end(), changed.begin(), changed.end());
     }
     for (const std::size_t s : all ? every : renewed) {
         norm_[s] = 0.0;
@@ -300,9 +255,9 @@ Parzen::Table Parzen::make_table(const Numeric& c, const double* x, std::size_t 
     // Equal values are neighbours in the sorted column; nearly all of them have the same bandwidth.
     table.pair_of.assign(base_.size(), 0);
     std::vector<double> mu{0.5}, sigma{1.0};
-    for (std::size_t i = 0; i < c.sorted.size(); ++i) {
-        const double value = c.sorted_mu[i];
-        const std::size_t s = c.sorted[i];
+    for (std::size_t i = 0; i < c.neighbours.slots().size(); ++i) {
+        const double value = c.neighbours.means()[i];
+        const std::size_t s = c.neighbours.slots()[i];
         std::size_t p = mu.size();
         while (p > 1 && mu[p - 1] == value && sigma[p - 1] != c.sigma[s]) --p;
         if (p <= 1 || mu[p - 1] != value) {
@@ -412,8 +367,7 @@ Parzen::Kernel Parzen::kernel(const double* row) const {
     for (std::size_t k = 0; k < d; ++k) {
         const auto& c = numeric_[k];
         const double mu = row[c.j];
-        const std::size_t i = position(c, mu, std::numeric_limits<std::int64_t>::max());
-        kernel.sigma[k] = std::clamp(gap(c, i, i, mu), min_sigma_, 1.0);
+        kernel.sigma[k] = std::clamp(c.neighbours.gap_of(mu), min_sigma_, 1.0);
         a[k] = -mu / kernel.sigma[k];
         b[k] = (1.0 - mu) / kernel.sigma[k];
     }

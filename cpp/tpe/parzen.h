@@ -6,8 +6,7 @@
 // with one kernel an observation and a prior kernel in slot 0. Over an encoded numeric column p_kj is a normal with mean
 // mu_kj, truncated to [0, 1]; an ordered column has the mass that this gives to the level's cell; a categorical column
 // puts weight 1 on the observed choice and prior_weight / n_kernels on every choice. Bandwidths are the distance to the
-// farther neighbour in the sorted column (Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011),
-// clipped from below by max(min_bandwidth, 1 / (1 + n_kernels)) of the range ("magic clip"). Weights are given, or ramp up
+// farther neighbour (neighbours.h), clipped from below by max(min_bandwidth, 1 / (1 + n_kernels)) of the range ("magic clip"). Weights are given, or ramp up
 // with recency beyond 25 observations. With exact = true this is the estimator of Optuna 5's multivariate TPE.
 //
 // Kernels are a struct of arrays, and sorted columns are kept up to date kernel by kernel: a change costs O(d log k), and a
@@ -21,6 +20,7 @@
 #include "base/random.h"
 #include "base/view.h"
 #include "space/box.h"
+#include "tpe/neighbours.h"
 #include "tpe/pool.h"
 
 namespace hpo {
@@ -68,18 +68,15 @@ public:
     void sample(const Stream& stream, std::uint32_t blocks, std::size_t salt, Pool& pool) const;
 
 private:
-    struct Numeric {   // one numeric column; all but `sorted` by slot
+    struct Numeric {   // one numeric column, by slot
         std::size_t j;
         bool ordered;
         std::vector<double> mu, sigma;
-        std::vector<double> gap;                  // to the farther neighbour: the bandwidth before it is clipped
         std::vector<double> inverse, scaled_mu;   // 1 / (sigma sqrt 2), mu / (sigma sqrt 2)
         std::vector<double> below;                // Phi at the lower end
         std::vector<double> mass;                 // of the untruncated normal inside [0, 1]
         std::vector<double> log_norm;             // of the truncated density at its mode
-        std::vector<double> sorted_mu;            // ascending, equal ones by age
-        std::vector<std::uint32_t> sorted;        // the slots in that order
-        std::vector<std::size_t> touched;         // slots whose gap changed
+        Neighbours neighbours;
     };
     struct Categorical {
         std::size_t j;
@@ -95,9 +92,6 @@ private:
     void resize(std::size_t slots);
     void finish(const std::vector<double>* weights);
     void set_bandwidths(Numeric& c, const std::vector<std::size_t>& slots);
-    std::size_t position(const Numeric& c, double mu, std::int64_t id) const;
-    double gap(const Numeric& c, std::size_t before, std::size_t after, double mu) const;
-    void touch(Numeric& c, std::size_t position) const;
     bool is_narrow(double lower, double upper) const;
     bool is_smooth(const Numeric& c) const;
     // Log of the weighted prior kernel at candidate i, without the widths of narrow cells.
