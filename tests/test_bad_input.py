@@ -71,7 +71,7 @@ JUNK = [
     np.array(["a"]),
     np.array([None]),
     np.zeros(3, dtype=complex),
-    np.datetime64("NaT"),
+    np.datetime64("NaT", "s"),
     np.float32("nan"),
     np.int8(3),
     np.bool_(True),

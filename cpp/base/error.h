@@ -5,14 +5,19 @@
 
 namespace hpo {
 
-// Every configuration of a finite space has been suggested, told or is pending.
-struct SpaceExhausted : std::runtime_error {
+// There is no configuration to suggest.
+struct NoConfiguration : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Every configuration of a finite space has been suggested, told or is pending.
+struct SpaceExhausted : NoConfiguration {
+    using NoConfiguration::NoConfiguration;
+};
+
 // No configuration that satisfies the known constraints could be found.
-struct Infeasible : std::runtime_error {
-    using std::runtime_error::runtime_error;
+struct Infeasible : NoConfiguration {
+    using NoConfiguration::NoConfiguration;
 };
 
 // A covariance matrix could not be factored, whatever was added to its diagonal.

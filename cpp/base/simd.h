@@ -12,6 +12,8 @@
 // HPO_INLINE marks the per-element functions such a loop calls. It must be always_inline: GCC otherwise refuses to
 // inline a function of another `arch` into a clone, and the loop stays scalar (std::min is such a function: use ?:).
 //
+// HPO_IVDEP before a loop says that what its iterations write no other one reads.
+//
 // Determinism. v3 and v4 contract a * b + c into one FMA and the baseline does not, so the last bits may differ between
 // CPUs; the design accepts that. On one machine the bits of an element depend on its inputs alone, never on its
 // position or on n: a scalar remainder loop could contract differently from the vector body, so there is none.
@@ -34,8 +36,14 @@
 
 #if defined(_MSC_VER)
 #define HPO_INLINE __forceinline
+#define HPO_IVDEP __pragma(loop(ivdep))
 #else
 #define HPO_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define HPO_IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define HPO_IVDEP _Pragma("GCC ivdep")
+#endif
 #endif
 
 namespace hpo {

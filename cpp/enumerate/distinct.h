@@ -26,9 +26,7 @@ std::size_t distinct_rows(Matrix out, RowSet& seen, const Pick& pick) {
             pick(done, out.row(done));
             seen.insert(out.row(done));
         }
-    } catch (const SpaceExhausted&) {
-        if (done == 0) throw;
-    } catch (const Infeasible&) {
+    } catch (const NoConfiguration&) {
         if (done == 0) throw;
     } catch (...) {
         while (done > 0) seen.erase(out.row(--done));

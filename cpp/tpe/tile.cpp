@@ -18,7 +18,7 @@ HPO_CLONES void subtract_squares(const double* const* scaled_mu, const double* c
             const double *x0 = x + j * kQueries + q, *y0 = x0 + kQueries;
             const double xa = x0[0], xb = x0[1], xc = x0[2], xd = x0[3];
             const double ya = y0[0], yb = y0[1], yc = y0[2], yd = y0[3];
-#pragma GCC ivdep
+            HPO_IVDEP
             for (std::size_t t = 0; t < kTile; ++t) {
                 const double za = xa * s[t] - m[t], zb = xb * s[t] - m[t], zc = xc * s[t] - m[t], zd = xd * s[t] - m[t];
                 const double wa = ya * r[t] - n[t], wb = yb * r[t] - n[t], wc = yc * r[t] - n[t], wd = yd * r[t] - n[t];
