@@ -29,6 +29,7 @@ public:
 private:
     std::vector<double> scales_;   // (f,) square roots of the weights
     std::vector<double> a_, b_;    // (f,) 0 for features that are not warped
+    bool warps_ = false;
 };
 
 }  // namespace hpo
