@@ -225,7 +225,8 @@ def _of_columns(ufunc: np.ufunc, inputs: list[Any]) -> Any:
 
 
 def _kind(x: Any) -> str:
-    return x.dtype.kind if isinstance(x, np.ndarray) else np.asarray(x).dtype.kind
+    kind: str = (x if isinstance(x, np.ndarray) else np.asarray(x)).dtype.kind
+    return kind
 
 
 def _is_truth(x: Any) -> bool:

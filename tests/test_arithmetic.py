@@ -15,6 +15,8 @@ import hpo_fast as hf
 from hpo_fast.evaluate import COMPILE_AFTER
 from hpo_fast.functions import Function
 
+pytestmark = pytest.mark.filterwarnings("ignore:Bitwise inversion '~' on bool is deprecated:DeprecationWarning")   # of the functions below, from Python 3.12 on
+
 # -- ints -----------------------------------------------------------------------------------------------------------------
 
 EDGES = [-(2**63), -(2**63) + 1, -(2**53) - 1, -(2**53), -64, -3, -1, 0, 1, 2, 5, 63, 64, 2**31, 2**53, 2**53 + 1, 2**61 + 1, 2**62, 2**63 - 1]

@@ -16,6 +16,8 @@ from conditional_space import CONFIGS, ROWS, space
 import hpo_fast as hf
 from hpo_fast.functions import Config, Function, same
 
+pytestmark = pytest.mark.filterwarnings("ignore:Bitwise inversion '~' on bool is deprecated:DeprecationWarning")   # of the functions below, from Python 3.12 on
+
 # The same function of the plain configuration, for an independent answer.
 FUNCTIONS = {
     "vectorised": (lambda p: p.rank * p.batch <= 64, lambda c: c["rank"] * c["batch"] <= 64),

@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -417,13 +417,32 @@ study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2 + trial.sugges
 """
 
 
+@pytest.fixture(params=["journal", "sqlite"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def connect(kind: str, tmp_path: Path) -> Iterator[Callable[[], optuna.storages.BaseStorage]]:
+    """What connects to the storage that is the file "study", each time anew."""
+    databases: list[optuna.storages.RDBStorage] = []
+
+    def new() -> optuna.storages.BaseStorage:
+        if kind == "journal":
+            return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "study")))
+        databases.append(optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study'}"))
+        return databases[-1]
+
+    yield new
+    for database in databases:
+        database.remove_session()
+        database.engine.dispose()
+
+
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_processes(kind: str, tmp_path: Path) -> None:
-    path = str(tmp_path / "study")
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(path)) if kind == "journal" else f"sqlite:///{path}"
-    study = optuna.create_study(study_name="s", storage=storage)
-    workers = [subprocess.Popen([sys.executable, "-c", WORKER, kind, path], cwd=tmp_path) for _ in range(2)]
+def test_processes(kind: str, connect: Callable[[], optuna.storages.BaseStorage], tmp_path: Path) -> None:
+    study = optuna.create_study(study_name="s", storage=connect())
+    workers = [subprocess.Popen([sys.executable, "-c", WORKER, kind, str(tmp_path / "study")], cwd=tmp_path) for _ in range(2)]
     assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
     recorder = Recorder()
     study.sampler = Sampler(recorder)
@@ -434,15 +453,10 @@ def test_processes(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.parametrize("kind", ["journal", "sqlite"])
-def test_what_another_process_has_under_way_is_not_suggested(kind: str, tmp_path: Path) -> None:
-    path = str(tmp_path / "study")
-
-    def connect() -> optuna.Study:
-        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(path)) if kind == "journal" else f"sqlite:///{path}"
-        return optuna.create_study(study_name="s", storage=storage, sampler=Sampler("tpe", seed=0, n_startup=4), load_if_exists=True)
-
-    studies = [connect() for _ in range(3)]
+def test_what_another_process_has_under_way_is_not_suggested(connect: Callable[[], optuna.storages.BaseStorage]) -> None:
+    studies = [
+        optuna.create_study(study_name="s", storage=connect(), sampler=Sampler("tpe", seed=0, n_startup=4), load_if_exists=True) for _ in range(3)
+    ]
     space = {"x": FloatDistribution(-1, 1, step=0.5), "k": IntDistribution(0, 5)}
     for turn in range(10):
         trials = [study.ask(space) for study in studies]

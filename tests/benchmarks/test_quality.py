@@ -175,6 +175,7 @@ def test_training_is_deterministic_and_cached(tmp_path, monkeypatch):
     first = problem.start(0)(params)
     monkeypatch.setattr(training, "_cross_validate", lambda *args: pytest.fail("not cached"))
     assert problem.start(1)(params) == first
+    cache.db.close()
 
 
 def test_noise_depends_on_seed_and_evaluation_only():

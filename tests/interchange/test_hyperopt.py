@@ -16,7 +16,10 @@ from strategies import enumerate_space, small_spaces
 import hpo_fast as hf
 
 # hyperopt 0.2.7 takes arrays of one number for numbers, which NumPy 2.4 refuses; 0.3 does not.
-pytestmark = pytest.mark.filterwarnings("ignore:Conversion of an array with ndim > 0 to a scalar:DeprecationWarning:hyperopt.pyll")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Conversion of an array with ndim > 0 to a scalar:DeprecationWarning:hyperopt.pyll"),
+    pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array:DeprecationWarning:hyperopt"),
+]
 
 N = 1_000
 
