@@ -29,7 +29,8 @@ def _of(owner: str, name: str) -> str:
 
 def check_number(owner: str, name: str, value: Any) -> float:
     """A finite real number as a float, or an error that names the argument (`owner`: of what, or "")."""
-    if isinstance(value, (bool, np.bool_, str, bytes)) or not hasattr(value, "__float__"):
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0   # of which NumPy before 2.4 makes a number
+    if isinstance(value, (bool, np.bool_, str, bytes)) or is_array or not hasattr(value, "__float__"):
         raise TypeError(f"{_of(owner, name)}={value!r} must be a number")
     try:
         number = float(value)

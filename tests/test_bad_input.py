@@ -14,6 +14,9 @@ import pytest
 
 import hpo_fast as hf
 
+# NumPy before 2.4 has an index in np.True_.
+pytestmark = pytest.mark.filterwarnings("ignore:In future, it will be an error for 'np.bool' scalars:DeprecationWarning")
+
 JUNK = [
     None,
     True,

@@ -114,7 +114,7 @@ ERRORS = [
     (lambda p: max(map(math.gamma, [p.lr, p.decay])) > 1, "a built-in function cannot be passed on"),
     (lambda p: max(map(lambda x: x**3, [p.lr, p.decay])) > 1, "an inner function that is passed on must be a function of its own"),  # noqa: C417
     (guarded, "compiled code has no try"),
-    (lambda p: math.cbrt(p.lr) if hasattr(math, "cbrt") else 1, "compiled code has no hasattr"),
+    (lambda p: math.sqrt(p.lr) if hasattr(math, "sqrt") else 1, "compiled code has no hasattr"),
     (lambda p: isinstance(p.flag, int), "compiled code has no isinstance"),
     (lambda p: np.power(2, p.shift) > 1, r"np.power of ints is not compiled: write \*\*"),
     (lambda p: p.rank - UNSIGNED[p.rank] > 1, "ints without a sign, and those beyond 64 bits, are not compiled"),
@@ -141,7 +141,7 @@ def test_errors_say_which_where_why_and_what_to_do(fn, reason):
             first_layer: "return x > p.layers[0]",
             of_pairs: "return p.layers in",
             by_a_helper: "return value.size",
-            guarded: "return p.rank**99",
+            guarded: "try:" if sys.version_info < (3, 11) else "return p.rank**99",
             of_two_types: "return ",   # either of them
         }.get(fn, "lambda p")
         line = 'return f"{x}"' if "text" in fn.__code__.co_names else line
