@@ -5,9 +5,10 @@ The JSON also has the format's number and the fingerprint of the space, by which
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ def read(data: bytes, fingerprint: str) -> tuple[dict[str, Any], dict[str, np.nd
     if saved != fingerprint:
         raise ValueError("the data was saved with another space: parameters, ranges, choices and conditions must be the same, in the same order")
     return meta, arrays
+
+
+@contextlib.contextmanager
+def damaged() -> Iterator[None]:
+    """What goes wrong inside is the ValueError of damaged data."""
+    try:
+        yield
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{DAMAGED}: {error!r}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,9 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     demo.add_argument("--jobs", type=_positive, default=2, help="configurations to evaluate at a time (default: 2; with 1 a seed repeats exactly)")
     arguments = parser.parse_args(argv)
     try:
-        return _demo(arguments.sampler, arguments.trials, arguments.seed, arguments.jobs)
+        code = _demo(arguments.sampler, arguments.trials, arguments.seed, arguments.jobs)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:   # as in `hpo-fast demo | head -1`; what is left is not to be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141   # as a shell says of a program that SIGPIPE ended
+    return code
 
 
 def _natural(text: str) -> int:
@@ -109,6 +115,8 @@ def _demo(sampler: str, trials: int, seed: int, jobs: int) -> int:
             print("interrupted: what follows is what there is", file=sys.stderr)
         if results[name].n_trials:
             rows.append((f"{name}, {results[name].n_trials} trials", results[name].best_value, model(results[name].best_params)))
+        if results[name].stopped == "interrupted":
+            break
 
     print(f"\n{'':36}  cross-validated  held out\n{'':36}  {'accuracy':>15}  accuracy")
     for title, score, estimator in rows:

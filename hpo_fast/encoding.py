@@ -108,8 +108,8 @@ class Encoding:
             raise ValueError(f"parameter {self.names[j]!r} is missing from configuration {i}: give it a value")
         return rows, bool(missing.any())
 
-    def checked(self, rows: object) -> np.ndarray:
-        """`rows` as an array (n, d), or an error that names the row and the column."""
+    def checked(self, rows: object, partial: bool = False) -> np.ndarray:
+        """`rows` as an array (n, d), or an error that names the row and the column. If `partial`, any of their values may be missing (NaN)."""
         d = len(self.names)
         try:
             rows = np.asarray(rows)
@@ -128,7 +128,7 @@ class Encoding:
             if p.kind == CATEGORICAL and (part := column % 1 > 0).any():
                 raise ValueError(f"rows: column {j} ({name!r}) holds the index of a choice, got {column[part][0]!r}")
         wrong = np.isnan(rows) == self.box.active(rows)
-        if wrong.any():
+        if not partial and wrong.any():
             i, j = (int(k[0]) for k in np.nonzero(wrong))
             what = "NaN though it is active" if np.isnan(rows[i, j]) else f"{rows[i, j]!r} though it is inactive (NaN expected)"
             raise ValueError(f"rows: row {i}, column {j} ({self.names[j]!r}) is {what}")

@@ -497,26 +497,32 @@ class Optimizer:
             If `data` is damaged, of an unknown format, or of another space, or its sampler is not part of hpo_fast and not given.
         """
         meta, arrays = archive.read(data, check_space(space).fingerprint)
-        try:
+        with archive.damaged():
             name, options = meta["sampler"]
-            if sampler is None and name not in _samplers.names():
-                raise ValueError(f"the sampler {name!r} is not part of hpo_fast: give it again, from_bytes(space, data, sampler=...)")
-            opt = cls(space, _samplers.make(name, options) if sampler is None else sampler, meta["direction"], meta["seed"], meta["threads"])
+            is_ours = name in _samplers.names()
+            saved = _samplers.make(name, options) if is_ours and sampler is None else None
+            direction, seed, threads = meta["direction"], meta["seed"], meta["threads"]
+        if sampler is None and not is_ours:
+            raise ValueError(f"the sampler {name!r} is not part of hpo_fast: give it again, from_bytes(space, data, sampler=...)")
+        opt = cls(space, saved or sampler or name, direction, seed, threads)
+        with archive.damaged():
             opt._restore(meta, arrays)
-        except (KeyError, IndexError, AttributeError) as error:
-            raise ValueError(f"{archive.DAMAGED}: {error!r}") from error
+        opt._replay()
         return opt
 
     def _restore(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self._states = [STATES[i] for i in arrays["states"]]
-        self._history.append(arrays["numbers"], arrays["rows"], arrays["values"])
+        """All but what :meth:`_replay` makes of it."""
+        checked = self._space._encoding.checked   # the core trusts rows
+        self._states = [STATES[i] for i in arrays["states"].tolist()]
+        numbers, waiting = arrays["numbers"].tolist(), arrays["pending_numbers"].tolist()
+        if not {self._states[number] for number in waiting} <= {PENDING} or not {self._states[number] for number in numbers} <= {COMPLETE, FAILED}:
+            raise ValueError("states of trials")
+        self._history.append(np.array(numbers, dtype=np.int64), checked(arrays["rows"]), arrays["values"])
+        rows = checked(arrays["pending_rows"])
         infos = [TrialInfo(*info) for info in meta["infos"]]
-        for number, row, params, info in zip(
-            arrays["pending_numbers"].tolist(), arrays["pending_rows"], self._space.params(arrays["pending_rows"]), infos, strict=True
-        ):
+        for number, row, params, info in zip(waiting, rows, self._space.params(rows), infos, strict=True):
             self._pending[number] = Trial(number, params, row, info)
-        self._queue.restore(arrays, meta["reasons"])
-        self._replay()
+        self._queue.restore({**arrays, "queue": checked(arrays["queue"], partial=True)}, meta["reasons"])
 
     def _replay(self) -> None:
         """Engine, best value and seen rows from the history and the pending trials."""

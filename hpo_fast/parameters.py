@@ -284,7 +284,7 @@ class Float(_Range):
         if (line := self.decimal) is not None:
             return (line[0] + raw.astype(np.int64) * line[1]) / float(line[2])
         last = self.levels - 1
-        return np.where(raw == last, self.high, self.low + (self.high - self.low) * (raw / last))
+        return np.where(raw == last, self.high, self.low + (self.high - self.low) * (raw / max(last, 1)))
 
     @property
     def reader(self) -> tuple[float, float] | tuple[int, int, int] | None:

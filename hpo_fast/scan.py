@@ -236,7 +236,8 @@ def scan(
     score : callable, optional
         Without one, configurations are only counted. NaN is never among the best.
     on : {"config", "columns", "rows"}
-        What `score` takes: one configuration, and it is compiled (see :mod:`hpo_fast.functions`); or whole blocks, as columns by name
+        What `score` takes: one configuration, and it is compiled (see :mod:`hpo_fast.functions`), once: a global that has another value
+        in a later scan is seen by a function that is made anew; or whole blocks, as columns by name
         or as encoded rows (n, d), and it returns n numbers: ``hf.scan(stream, model.log_ei, on="rows", minimize=False)`` for a model of
         ``hf.surrogate``.
     where : callable, optional

@@ -49,9 +49,10 @@ def space_from_dict(
         listed, n_requirements = list(data["derived"]), int(data["requirements"])
         vectorized = list(data.get("vectorized", []))
         parameters = {name: parameter_from_dict(p) for name, p in data["parameters"].items()}
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        differs = set(derived) != set(listed)
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a description of a space: {error!r}") from error
-    if set(derived) != set(listed):
+    if differs:
         raise ValueError(f"the space has the derived parameters {listed}, got functions for {sorted(derived)}: pass derived={{name: function}}")
     if len(requirements) != n_requirements:
         raise ValueError(f"the space has {n_requirements} requirements, got {len(requirements)} functions: pass requirements=[...]")
@@ -97,9 +98,11 @@ def parameter_from_dict(data: dict[str, Any]) -> Parameter:
         if isinstance(rest.get("prior"), dict):
             rest["prior"] = prior_from_dict(rest["prior"])
         if "choices" in rest:
+            if not isinstance(rest["choices"], (list, tuple)):
+                raise TypeError("choices must be a list")
             rest["choices"] = [_from_json_value(c) for c in rest["choices"]]
         parameter: Parameter = kind(**rest)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{data!r} does not describe a parameter: {error}") from error
     if when is None:
         return parameter

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 import hpo_fast as hf
+from hpo_fast import cli
 from hpo_fast.cli import demo_space, main
 
 
@@ -48,6 +52,26 @@ def test_the_demo_tunes_and_reports(sampler, capsys):
     for text in ("the model's defaults", f"{sampler}, 4 trials", "random, 4 trials", f"Best configuration of {sampler}", "in suggestions"):
         assert text in printed.out
     assert "4/4" in printed.err
+
+
+def test_ctrl_c_ends_the_demo(monkeypatch, capsys):
+    searched = []
+
+    def search(objective, sampler, *rest):
+        searched.append(sampler)
+        return SimpleNamespace(stopped="interrupted", n_trials=0)
+
+    monkeypatch.setattr(cli, "_search", search)
+    assert main(["demo", "--trials", "4", "--jobs", "1"]) == 130
+    assert searched == ["auto"] and "interrupted: what follows is what there is" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough(tmp_path):
+    demo = [sys.executable, "-u", "-c", "import sys; from hpo_fast.cli import main; sys.exit(main())", "demo", "--sampler", "random", "--trials", "1"]
+    with subprocess.Popen(demo, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read().decode()
+    assert process.returncode == 141
 
 
 def test_the_largest_seed(capsys):

@@ -97,9 +97,24 @@ def test_stub_matches_the_binary(tmp_path: Path) -> None:
             assert [a.arg for a in arguments] == [x or y for x, y in bound], f"{node.name}.{function.name}: {signature}"
 
 
+PROGRAM = """
+import hpo_fast as hf
+
+space = hf.Space({"x": hf.Float(0, 1), "c": hf.Categorical(["a", "b"])})
+for sampler in (hf.samplers.TPE(n_startup=20), hf.samplers.GP(), hf.samplers.Auto(), hf.samplers.Random(), hf.samplers.Sobol(), hf.samplers.Grid()):
+    opt = hf.Optimizer(space, sampler, seed=1)
+    trial: hf.Trial = opt.ask()
+    opt.tell(trial, float(trial["x"]))
+result = hf.minimize(lambda p: float(p["x"]), space, n_trials=3, sampler=hf.samplers.TPE())
+print(result.best_value + 1, result.best_params["x"])
+"""
+
+
 def test_types_and_style(tmp_path: Path) -> None:
     if np.lib.NumpyVersion(np.__version__) >= "2.3.0":   # older stubs want to be told the type of every array
         run("-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path), "-p", "hpo_fast", cwd=ROOT)
+        (tmp_path / "program.py").write_text(PROGRAM)
+        run("-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "program.py", cwd=tmp_path)
     run("-m", "ruff", "check", "--no-cache", str(ROOT), cwd=tmp_path)
 
 

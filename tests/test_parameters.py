@@ -380,3 +380,10 @@ def test_parameters_are_values(p):
 def test_one_level_with_a_step_that_its_decimals_make_huge():
     space = hf.Space({"x": hf.Float(6.549626692389045e-07, 6.549626692389045e-07, step=1.0)})
     assert space.decode(space.sample(1)) == [{"x": 6.549626692389045e-07}]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e100])
+@pytest.mark.parametrize("step", [1 / 3, 1e100])
+def test_one_value_whatever_the_step(value, step):
+    space = hf.Space({"x": hf.Float(value, value, step=step, default=value)})
+    assert space.params(space.encode([{"x": value}])) == [{"x": value}]

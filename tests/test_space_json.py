@@ -94,3 +94,10 @@ def test_from_dict_of_something_else(data):
 def test_descriptions_that_describe_nothing(data):
     with pytest.raises(ValueError, match=r"parameter|Int"):
         parameter_from_dict(data)
+
+
+@pytest.mark.parametrize("change", [{"requirements": math.inf}, {"derived": [[]]}, {"parameters": {"c": {"type": "categorical", "choices": "ab"}}},
+                                    {"parameters": {"c": {"type": "categorical", "choices": [{"float": 10**400}, 1]}}}])  # fmt: skip
+def test_what_describes_no_space(change):
+    with pytest.raises(ValueError, match=r"describe|description"):
+        hf.Space.from_dict({**hf.Space({"x": hf.Float(0, 1)}).to_dict(), **change})

@@ -182,8 +182,12 @@ private:
             case Values::What::integer: return py::int_(v.integer(static_cast<std::uint64_t>(k)));
             case Values::What::decimal: return py::float_(v.decimal(static_cast<std::uint64_t>(k)));
             case Values::What::spread: return py::float_(v.spread(static_cast<double>(k)));
-            default: return py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(readers_[j].choices.ptr(), k));
+            default: break;
         }
+        PyObject* const choices = readers_[j].choices.ptr();
+        if (k < 0 || k >= PyTuple_GET_SIZE(choices))   // a sampler of the user's may be wrong
+            throw std::invalid_argument("parameter " + py::cast<std::string>(names_[j]) + ": a row holds " + std::to_string(u) + ", which is the index of no choice");
+        return py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(choices, k));
     }
 
     py::dict params_of(const double* row) const {

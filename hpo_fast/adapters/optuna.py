@@ -12,6 +12,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import dataclasses
+import datetime
 import functools
 import hashlib
 import math
@@ -178,11 +179,11 @@ class Sampler(BaseSampler):
         """What is known of the study, brought up to date once a trial, for one thread at a time."""
         with self._lock:
             known = self._studies.setdefault(study._storage, {})
-            if study._study_id not in known:
-                maximize = study.direction == StudyDirection.MAXIMIZE
-                known[study._study_id] = _Study(maximize, lambda space, seed: self._sampler.start(space, seed, self._threads), self._seed)
             try:
-                known[study._study_id].read(study, trial.number)
+                if study._study_id not in known or not known[study._study_id].read(study, trial.number):
+                    maximize = study.direction == StudyDirection.MAXIMIZE
+                    known[study._study_id] = _Study(maximize, lambda space, seed: self._sampler.start(space, seed, self._threads), self._seed)
+                    known[study._study_id].read(study, trial.number)
                 yield known[study._study_id]
             except BaseException as error:
                 if not isinstance(error, Exception):   # Ctrl-C may have come anywhere: it is read again
@@ -212,6 +213,7 @@ class _Study:
         self._start = start
         self._seed = seed
         self._n_read = 0
+        self._began: datetime.datetime | None = None   # its first trial
         self._reader: int | None = None   # the trial for which was read last
         self._unfinished: dict[int, FrozenTrial] = {}
         self._suggested: dict[int, dict[str, Any]] = {}   # of unfinished trials, some of which the objective has not come to yet
@@ -228,11 +230,18 @@ class _Study:
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    def read(self, study: Study, number: int) -> None:
-        """Learn what has finished since. O(new and unfinished trials), beyond what the storage takes to list the trials."""
+    def read(self, study: Study, number: int) -> bool:
+        """Learn what has finished since. O(new and unfinished trials), beyond what the storage takes to list the trials.
+
+        False if it is another study: SQLite gives the number of a deleted one again.
+        """
         if number == self._reader:
-            return
+            return True
         trials = study._storage.get_all_trials(study._study_id, deepcopy=False)   # ordered, so that a trial's number is its index
+        began = trials[0].datetime_start if trials else None   # None while it waits
+        if len(trials) < self._n_read or (self._began is not None and began != self._began):
+            return False
+        self._began = began
         for i in (*self._unfinished, *range(self._n_read, len(trials))):
             if not trials[i].state.is_finished():
                 self._unfinished[i] = trials[i]
@@ -241,6 +250,7 @@ class _Study:
             self._suggested.pop(i, None)
             self._learn(trials[i])
         self._n_read, self._reader = len(trials), number
+        return True
 
     def _learn(self, trial: FrozenTrial) -> None:
         if trial.state != TrialState.FAIL:   # which may end before it has all of its parameters

@@ -63,7 +63,7 @@ class ParamSpace:
     @classmethod
     def of_space(cls, space: Space) -> ParamSpace:
         try:
-            unflatten_dict(dict.fromkeys([*space.names, *space.derived]))
+            unflatten_dict(dict.fromkeys(sorted([*space.names, *space.derived])))   # it notices "a/b" behind "a" only
         except TypeError as error:
             raise ValueError(f"the names of the space cannot be nested by their slashes: {error}") from None
         return cls(space, constants=frozenset(space.derived))

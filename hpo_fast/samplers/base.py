@@ -86,7 +86,9 @@ class Engine(Protocol):
 class Sampler(Protocol):
     """A sampler and its options."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called; a plain attribute or a class's will do."""
 
     def start(self, space: Space, seed: int, threads: int) -> Engine:
         """An engine without observations. Options that do not fit the space raise ValueError here."""

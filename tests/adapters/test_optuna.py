@@ -466,6 +466,17 @@ def test_what_another_process_has_under_way_is_not_suggested(connect: Callable[[
     assert len({tuple(p.items()) for p in params(studies[0])}) == 30   # all there are
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_study_with_the_id_of_a_deleted_one(connect: Callable[[], optuna.storages.BaseStorage]) -> None:
+    storage, sampler, found = optuna.storages.get_storage(connect()), Sampler("tpe", seed=0), []
+    for n in (20, 20, 25):
+        study = optuna.create_study(sampler=sampler, storage=storage, study_name="s")
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=n)
+        found.append(params(study)[:20])
+        optuna.delete_study(study_name="s", storage=storage)
+    assert found[0] == found[1] == found[2]
+
+
 def test_several_objectives_are_left_to_optuna_with_one_warning() -> None:
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         x = trial.suggest_float("x", -1, 1)

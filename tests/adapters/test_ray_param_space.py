@@ -125,3 +125,9 @@ def test_errors_name_the_parameter(space: Any, error: type[Exception], says: str
 def test_parameters_of_ours_among_those_of_tune_are_refused() -> None:
     with pytest.raises(TypeError, match=r"parameter 'a/x': Float\(.* is one of hpo_fast among Tune's"):
         ParamSpace.of_dict("space", {"a": {"x": hf.Float(0, 1)}, "y": tune.uniform(0, 1)})
+
+
+@pytest.mark.parametrize("names", [("o", "o/lr"), ("o/lr", "o"), ("b", "a/b/c", "a/b")])
+def test_names_that_cannot_be_nested(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="cannot be nested by their slashes"):
+        ParamSpace.of_space(hf.Space({name: hf.Float(0, 1) for name in names}))

@@ -189,3 +189,27 @@ def test_sobol_beyond_its_dimensions():
 def test_options_of_odd_types_are_saved(sampler):
     space = hf.Space({"x": hf.Float(0, 1)})
     assert hf.Optimizer.from_bytes(space, hf.Optimizer(space, sampler).to_bytes()).sampler == sampler
+
+
+class Wrong:
+    """A user's sampler, and its engine: its rows hold a choice that there is not."""
+
+    name = "wrong"
+
+    def start(self, space, seed, threads):
+        return self
+
+    def options(self):
+        return {}
+
+    def tell(self, rows, targets):
+        pass
+
+    def suggest(self, n, number, pending, seen):
+        rows = np.array([[0.3, 5.0]] * n)
+        return rows, [hf.samplers.TrialInfo("wrong", 0, None, "")] * n
+
+
+def test_a_wrong_row_of_a_users_sampler_is_an_error():
+    with pytest.raises(ValueError, match=r"parameter o: a row holds 5.0.* index of no choice"):
+        hf.Optimizer(hf.Space({"x": hf.Float(0, 1), "o": hf.Categorical(["a", "b"])}), Wrong()).ask()
