@@ -500,11 +500,11 @@ class Optimizer:
         with archive.damaged():
             name, options = meta["sampler"]
             is_ours = name in _samplers.names()
-            saved = _samplers.make(name, options) if is_ours and sampler is None else None
+            chosen = _samplers.make(name, options) if is_ours and sampler is None else sampler
             direction, seed, threads = meta["direction"], meta["seed"], meta["threads"]
-        if sampler is None and not is_ours:
+        if chosen is None:
             raise ValueError(f"the sampler {name!r} is not part of hpo_fast: give it again, from_bytes(space, data, sampler=...)")
-        opt = cls(space, saved or sampler or name, direction, seed, threads)
+        opt = cls(space, chosen, direction, seed, threads)
         with archive.damaged():
             opt._restore(meta, arrays)
         opt._replay()
