@@ -119,9 +119,9 @@ class ChoiceType(types.Type):
 
 
 def _numbers(values: tuple[Any, ...]) -> np.ndarray | None:
-    """Values as a table of truth values, or of ints or floats, 0 for None; None if they are anything else or not exact."""
+    """Values as a table of truth values, ints or floats, 0 for None; None if they are anything else or not exact."""
     kinds = {type(v) for v in values if v is not None}
-    if not kinds or not kinds <= {bool, int, float} or (bool in kinds and len(kinds) > 1):   # True is 1, but `is` and str tell them apart
+    if not kinds or not kinds <= {bool, int, float}:
         return None
     try:
         table = np.array([v or 0 for v in values], dtype=bool if kinds == {bool} else np.float64 if float in kinds else np.int64)

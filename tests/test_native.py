@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import math
 import operator
@@ -247,13 +246,3 @@ def test_threads_compile_once():
         t.join()
     assert len(addresses) == 6
     assert len(set(addresses)) == 1
-
-
-@pytest.mark.parametrize("fn", [lambda p: p.m is True, lambda p: len(str(p.m)) == 4, lambda p: p.m == 1], ids=["is", "str", "=="])
-def test_choices_of_truth_values_and_ints_are_told_apart(fn):
-    space = hf.Space({"m": hf.Categorical([True, 1, 0])}).require(fn)
-    rows = space.encode([{"m": True}, {"m": 1}, {"m": 0}])
-    expected = space.feasible(rows).tolist()
-    assert expected[0] and not expected[2]
-    with contextlib.suppress(hf.FunctionError):   # or it is left to Python
-        assert space.compile().feasible(rows).tolist() == expected
